@@ -1,0 +1,168 @@
+//! What the service answers.
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+use rtc_core::encode::{decode_json, excerpt, without_bom};
+use rtc_core::http::{Response, StatusCode, Uri, header::CONTENT_TYPE};
+use rtc_core::wire::{As, Lenient};
+use rtc_core::{Bytes, DecodeError};
+use serde::{Deserialize, Serialize};
+
+use crate::error::OpenTokError;
+use crate::operation::CreateSession;
+use crate::session_id::SessionId;
+
+/// A session that was created.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Session {
+    /// Its id: what tokens and all other calls refer to.
+    pub session_id: String,
+    /// The project, which is the API key.
+    #[serde(default, deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    pub project_id: Option<String>,
+    /// The same, under its older name.
+    #[serde(default, deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    pub partner_id: Option<String>,
+    /// When it was created, in the service's own words.
+    #[serde(default, deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    pub create_dt: Option<String>,
+    /// The media server, where the service names one.
+    #[serde(default, deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    pub media_server_url: Option<String>,
+}
+
+impl Session {
+    /// The id, typed.
+    #[must_use]
+    pub fn id(&self) -> SessionId {
+        SessionId::new(&self.session_id)
+    }
+}
+
+/// Whether the body is XML, by its content type or its first character.
+fn is_xml(response: &Response<Bytes>) -> bool {
+    let by_type = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .is_some_and(|v| v.to_ascii_lowercase().contains("xml"));
+    by_type || without_bom(response.body()).trim_ascii_start().starts_with(b"<?xml")
+}
+
+/// Reads the sessions of an answer: JSON, or XML where the service chose it. Exactly one is expected.
+pub(crate) fn decode_session(
+    _operation: &CreateSession,
+    _sent: &Uri,
+    response: &Response<Bytes>,
+) -> Result<Session, DecodeError> {
+    let mut sessions: Vec<Session> =
+        if is_xml(response) { xml_sessions(response.body())? } else { decode_json(response.body())? };
+    match (sessions.pop(), sessions.is_empty()) {
+        (Some(session), true) if !session.session_id.is_empty() => Ok(session),
+        (None, _) => Err(DecodeError::new("it holds no session")),
+        (Some(_), true) => Err(DecodeError::new("the session has no id")),
+        (Some(_), false) => Err(DecodeError::new("it holds more than one session")),
+    }
+}
+
+fn xml_sessions(body: &[u8]) -> Result<Vec<Session>, DecodeError> {
+    let broken = || DecodeError::new("it is not well-formed XML");
+    let mut reader = Reader::from_reader(without_bom(body));
+    let mut sessions = Vec::new();
+    let mut current: Option<Session> = None;
+    let mut member = Vec::new();
+    loop {
+        match reader.read_event().map_err(|_| broken())? {
+            Event::Start(tag) if tag.name().as_ref() == b"Session" => current = Some(empty_session()),
+            Event::Start(tag) => member = tag.name().as_ref().to_vec(),
+            Event::Text(text) => {
+                let text = text.decode().map_err(|_| broken())?.trim().to_owned();
+                if let Some(session) = current.as_mut().filter(|_| !text.is_empty()) {
+                    match member.as_slice() {
+                        b"session_id" => session.session_id = text,
+                        b"partner_id" => session.partner_id = Some(text),
+                        b"create_dt" => session.create_dt = Some(text),
+                        _ => {}
+                    }
+                }
+            }
+            Event::End(tag) if tag.name().as_ref() == b"Session" => sessions.extend(current.take()),
+            Event::End(_) => member.clear(),
+            // Entities and document types have no place here; nothing is ever expanded.
+            Event::DocType(_) => return Err(broken()),
+            Event::Eof => return if current.is_none() { Ok(sessions) } else { Err(broken()) },
+            _ => {}
+        }
+    }
+}
+
+fn empty_session() -> Session {
+    Session { session_id: String::new(), project_id: None, partner_id: None, create_dt: None, media_server_url: None }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ErrorDocument {
+    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    code: Option<i64>,
+    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    message: Option<String>,
+    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    description: Option<String>,
+}
+
+/// The refusal that an answer is: by its status, or an XML `<error>` inside a success.
+pub(crate) fn refusal(operation: &'static str, response: &Response<Bytes>) -> Option<OpenTokError> {
+    let mut status = response.status();
+    let document = if is_xml(response) { xml_error(response.body()) } else { None };
+    if status.is_success() {
+        let document = document.as_ref()?;
+        let code = document.code.and_then(|c| u16::try_from(c).ok());
+        status = code.and_then(|c| StatusCode::from_u16(c).ok()).unwrap_or(StatusCode::BAD_REQUEST);
+    }
+    let document = document.or_else(|| serde_json::from_slice(without_bom(response.body())).ok()).unwrap_or_default();
+    Some(OpenTokError::Api {
+        operation,
+        status,
+        code: document.code,
+        message: excerpt(document.message.or(document.description).unwrap_or_default().as_bytes()),
+        body: excerpt(response.body()),
+    })
+}
+
+/// Reads `<error code=".."><x message=".."/></error>` and `<errorPayload><code/><message/></errorPayload>`.
+fn xml_error(body: &[u8]) -> Option<ErrorDocument> {
+    let mut reader = Reader::from_reader(without_bom(body));
+    let mut found: Option<ErrorDocument> = None;
+    let mut member = Vec::new();
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(tag) | Event::Empty(tag) => {
+                member = tag.name().as_ref().to_vec();
+                if found.is_none() && matches!(member.as_slice(), b"error" | b"errorPayload") {
+                    found = Some(ErrorDocument::default());
+                }
+                if let Some(document) = &mut found {
+                    document.code = document.code.or_else(|| attribute(&tag, "code")?.parse().ok());
+                    document.message = document.message.take().or_else(|| attribute(&tag, "message"));
+                }
+            }
+            Event::Text(text) => {
+                let text = text.decode().ok()?.trim().to_owned();
+                match (&mut found, member.as_slice()) {
+                    (Some(document), b"code") => document.code = text.parse().ok(),
+                    (Some(document), b"message") => document.message = Some(text),
+                    _ => {}
+                }
+            }
+            Event::Eof => return found,
+            _ => {}
+        }
+    }
+}
+
+fn attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
+    let attribute = tag.try_get_attribute(name).ok()??;
+    Some(String::from_utf8_lossy(&attribute.value).into_owned())
+}

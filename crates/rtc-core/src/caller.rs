@@ -1,0 +1,520 @@
+//! Runs operations: the one place for order, deadlines, retries and limits.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::header::{DATE, HeaderName, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
+use url::Url;
+
+use crate::clock::{BoxFuture, Clock, SharedClock, timeout};
+use crate::endpoint::{EndpointPolicy, Trust};
+use crate::error::{EncodeError, Error, Head, Reason, RetryHint, ServiceError};
+use crate::operation::{Answer, Auth, Operation, Replay, Service, Target};
+use crate::retry::{RetryBudget, RetryPolicy, retry_after};
+use crate::transport::{Body, Limits, SharedTransport, Transport, TransportError, TransportErrorKind};
+
+/// Runs the operations of one service. Cheap to clone: the clones share connections, clock and budget.
+pub struct Caller<S: Service>(Arc<Shared<S>>);
+
+pub(crate) struct Shared<S: Service> {
+    pub(crate) service: S,
+    pub(crate) base: Url,
+    pub(crate) transport: SharedTransport,
+    pub(crate) clock: SharedClock,
+    pub(crate) policy: EndpointPolicy,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) budget: RetryBudget,
+    pub(crate) timeout: Duration,
+    pub(crate) attempt_timeout: Option<Duration>,
+    pub(crate) limits: Limits,
+    pub(crate) headers: HeaderMap,
+    pub(crate) user_agent: HeaderValue,
+    /// By how many milliseconds the provider's clock is ahead of ours, once a refusal has told.
+    pub(crate) skew_ms: AtomicI64,
+}
+
+impl<S: Service> Clone for Caller<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S: Service> fmt::Debug for Caller<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Caller")
+            .field("service", &self.0.service)
+            .field("base", &self.0.base.as_str())
+            .field("timeout", &self.0.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: Service> Caller<S> {
+    pub(crate) fn new(shared: Shared<S>) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    /// The service.
+    #[must_use]
+    pub fn service(&self) -> &S {
+        &self.0.service
+    }
+
+    /// The base URL.
+    #[must_use]
+    pub fn base(&self) -> &Url {
+        &self.0.base
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &SharedClock {
+        &self.0.clock
+    }
+
+    /// The endpoint policy.
+    #[must_use]
+    pub fn policy(&self) -> &EndpointPolicy {
+        &self.0.policy
+    }
+
+    /// The wall-clock time as the provider sees it: ours, corrected by the skew it told us of.
+    #[must_use]
+    pub fn provider_now(&self) -> SystemTime {
+        let skew = self.0.skew_ms.load(Ordering::Relaxed);
+        let offset = Duration::from_millis(skew.unsigned_abs());
+        let now = self.0.clock.now();
+        let corrected = if skew < 0 { now.checked_sub(offset) } else { now.checked_add(offset) };
+        corrected.unwrap_or(now)
+    }
+
+    /// Prepares a call of `operation`; nothing happens before it is awaited.
+    #[must_use]
+    pub fn call<O: Operation<S>>(&self, operation: O) -> Call<S, O> {
+        Call { caller: self.clone(), operation, options: CallOptions::default(), gate: None }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+struct CallOptions {
+    timeout: Option<Duration>,
+    attempt_timeout: Option<Duration>,
+    endpoint: Option<(String, Trust)>,
+    retry: Option<RetryPolicy>,
+}
+
+/// Guards a call: looked at before everything else, entered after validation, left when the call ends.
+pub trait Gate<E>: Send + Sync {
+    /// Whether the gate is open; an error ends the call before its credentials and input are looked at.
+    fn look(&self) -> BoxFuture<'_, Result<(), Error<E>>>;
+    /// Enters. Dropping the permit without releasing it must leave the gate, too.
+    fn enter(&self) -> BoxFuture<'_, Result<Box<dyn Permit>, Error<E>>>;
+}
+
+/// The right to be inside a [`Gate`].
+pub trait Permit: Send {
+    /// Leaves the gate.
+    fn release(self: Box<Self>) -> BoxFuture<'static, ()>;
+}
+
+/// A call that is ready to run: await it, or set its knobs first.
+///
+/// Dropping the future cancels the call: claims are released, nothing stays behind.
+#[must_use = "a call does nothing until it is awaited"]
+pub struct Call<S: Service, O> {
+    caller: Caller<S>,
+    operation: O,
+    options: CallOptions,
+    gate: Option<Arc<dyn Gate<S::Error>>>,
+}
+
+impl<S: Service, O: fmt::Debug> fmt::Debug for Call<S, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("operation", &self.operation).field("options", &self.options).finish()
+    }
+}
+
+/// The output of a call with what is known of the exchange.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Reply<T> {
+    /// The decoded answer.
+    pub output: T,
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The headers of the answer.
+    pub headers: HeaderMap,
+    /// The provider's id of the request.
+    pub request_id: Option<String>,
+    /// How many attempts it took.
+    pub attempts: u32,
+    /// The body of a streamed answer; empty for all others.
+    pub body: Body,
+}
+
+impl<S: Service, O: Operation<S>> Call<S, O> {
+    /// Limits the total time, all attempts and pauses included.
+    pub fn timeout(mut self, total: Duration) -> Self {
+        self.options.timeout = Some(total);
+        self
+    }
+
+    /// Limits the time of each attempt.
+    pub fn attempt_timeout(mut self, each: Duration) -> Self {
+        self.options.attempt_timeout = Some(each);
+        self
+    }
+
+    /// Sends this call to another base URL, which counts as configured by you.
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.options.endpoint = Some((url.into(), Trust::Configured));
+        self
+    }
+
+    /// Sends this call to a base URL that was found in an answer: private addresses are refused unless the
+    /// client's own endpoint is private.
+    pub fn discovered_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.options.endpoint = Some((url.into(), Trust::Discovered));
+        self
+    }
+
+    /// Repeats failed attempts by this policy.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.options.retry = Some(policy);
+        self
+    }
+
+    /// Guards the call with a gate.
+    pub fn gate(mut self, gate: Arc<dyn Gate<S::Error>>) -> Self {
+        self.gate = Some(gate);
+        self
+    }
+
+    /// The operation.
+    pub fn operation(&self) -> &O {
+        &self.operation
+    }
+
+    /// Runs the call and gives the output with status, headers and attempts.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn reply(self) -> Result<Reply<O::Output>, Error<S::Error>> {
+        #[cfg(feature = "tracing")]
+        {
+            use tracing::Instrument as _;
+            let span = span(&self.caller, O::META.name);
+            async move {
+                let result = self.run().await;
+                record(&result);
+                result
+            }
+            .instrument(span)
+            .await
+        }
+        #[cfg(not(feature = "tracing"))]
+        self.run().await
+    }
+
+    async fn run(self) -> Result<Reply<O::Output>, Error<S::Error>> {
+        let shared = &*self.caller.0;
+        let total = self.options.timeout.or(O::META.timeout).unwrap_or(shared.timeout);
+        let mut progress = Progress::default();
+        let outcome = timeout(&shared.clock, total, self.guarded(total, &mut progress)).await;
+        match outcome {
+            Some(Ok(reply)) => Ok(reply),
+            Some(Err(error)) => Err(error.with_exchange(progress.attempts, progress.sent)),
+            None => Err(Error::new(Reason::Timeout(total))
+                .with_exchange(progress.attempts, progress.sent || progress.in_flight)
+                .with_retryable(self.may_replay())),
+        }
+    }
+
+    /// The order of everything that comes before the first attempt. A gated call looks at its gate and its
+    /// credentials first, as the reference of the provider that has one does.
+    async fn guarded(&self, total: Duration, progress: &mut Progress) -> Result<Reply<O::Output>, Error<S::Error>> {
+        let shared = &*self.caller.0;
+        let Some(gate) = &self.gate else {
+            self.operation.validate()?;
+            return self.attempts(total, progress).await;
+        };
+        gate.look().await?;
+        if matches!(O::META.auth, Auth::Service(_)) {
+            shared.service.credentials().await?;
+        }
+        self.operation.validate()?;
+        let permit = gate.enter().await?;
+        let result = self.attempts(total, progress).await;
+        permit.release().await;
+        result
+    }
+
+    async fn attempts(
+        &self,
+        total: Duration,
+        progress: &mut Progress,
+    ) -> Result<Reply<O::Output>, Error<S::Error>> {
+        let shared = &*self.caller.0;
+        let deadline = shared.clock.monotonic() + total;
+        let policy = self.options.retry.as_ref().unwrap_or(&shared.retry);
+        let (base, trust) = self.base()?;
+        let max_attempts = policy.max_attempts.min(O::META.max_attempts.unwrap_or(u32::MAX)).max(1);
+        let mut resynced = false;
+        loop {
+            let failed = match self.attempt(&base, trust, progress).await {
+                Ok(reply) => {
+                    shared.budget.succeed();
+                    return Ok(reply);
+                }
+                Err(failed) => failed,
+            };
+            let again = match failed.repeat {
+                Repeat::No => false,
+                Repeat::AfterResync => !std::mem::replace(&mut resynced, true),
+                Repeat::Yes => progress.attempts < max_attempts,
+            };
+            let retryable = !matches!(failed.repeat, Repeat::No);
+            let pause = match failed.repeat {
+                Repeat::AfterResync => Duration::ZERO,
+                _ => policy.pause(progress.attempts, failed.floor),
+            };
+            if !again || !fits(&shared.clock, deadline, pause) || !shared.budget.spend() {
+                return Err(failed.error.with_retryable(retryable));
+            }
+            shared.clock.sleep(pause).await;
+        }
+    }
+
+    fn base(&self) -> Result<(Cow<'_, Url>, Trust), Error<S::Error>> {
+        let shared = &*self.caller.0;
+        match &self.options.endpoint {
+            Some((text, trust)) => Ok((Cow::Owned(shared.policy.parse(text, *trust)?), *trust)),
+            // The client's own endpoint was checked when the client was built.
+            None => Ok((Cow::Borrowed(shared.service.base(&O::META).unwrap_or(&shared.base)), Trust::Configured)),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        base: &Url,
+        trust: Trust,
+        progress: &mut Progress,
+    ) -> Result<Reply<O::Output>, Failed<S::Error>> {
+        let shared = &*self.caller.0;
+        let request = self.request(base).await?;
+        let uri = request.uri().clone();
+        progress.attempts += 1;
+        progress.in_flight = true;
+        let exchange = self.exchange(request, shared.limits.with_trust(trust));
+        let each = self.options.attempt_timeout.or(shared.attempt_timeout);
+        let outcome = match each {
+            Some(each) => match timeout(&shared.clock, each, exchange).await {
+                Some(outcome) => outcome,
+                None => {
+                    progress.in_flight = false;
+                    progress.sent = true;
+                    return Err(self.lost(Error::new(Reason::Timeout(each))));
+                }
+            },
+            None => exchange.await,
+        };
+        progress.in_flight = false;
+        match outcome {
+            Ok((response, body)) => {
+                progress.sent = true;
+                self.judge(&uri, response, body, progress.attempts)
+            }
+            Err(error) => {
+                let passing = matches!(
+                    error.kind(),
+                    TransportErrorKind::Connect | TransportErrorKind::ConnectTimeout | TransportErrorKind::Interrupted
+                );
+                let again = passing && (error.is_unsent() || self.may_replay());
+                progress.sent |= !error.is_unsent();
+                let repeat = if again { Repeat::Yes } else { Repeat::No };
+                Err(Failed { error: error.into(), repeat, floor: None })
+            }
+        }
+    }
+
+    /// An attempt whose fate is not known.
+    fn lost(&self, error: Error<S::Error>) -> Failed<S::Error> {
+        Failed { error, repeat: if self.may_replay() { Repeat::Yes } else { Repeat::No }, floor: None }
+    }
+
+    fn may_replay(&self) -> bool {
+        match O::META.replay {
+            Replay::Safe => true,
+            Replay::WithKey(_) => self.operation.idempotency_key().is_some(),
+            Replay::Never => false,
+        }
+    }
+
+    async fn request(&self, base: &Url) -> Result<Request<Bytes>, Failed<S::Error>> {
+        let shared = &*self.caller.0;
+        let credentials = match O::META.auth {
+            Auth::Service(_) => Some(shared.service.credentials().await.map_err(Error::from)?),
+            Auth::Own | Auth::None => None,
+        };
+        let target = Target { base, service: &shared.service };
+        let mut request = self.operation.encode(&target).map_err(|e| Error::new(Reason::Encode(e)))?;
+        let headers = request.headers_mut();
+        for (name, value) in &shared.headers {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
+        headers.insert(USER_AGENT, shared.user_agent.clone());
+        if let (Replay::WithKey(name), Some(key)) = (O::META.replay, self.operation.idempotency_key()) {
+            let name = HeaderName::from_bytes(name.as_bytes());
+            let value = HeaderValue::from_str(key);
+            if let (Ok(name), Ok(value)) = (name, value) {
+                headers.insert(name, value);
+            } else {
+                let error = EncodeError::new("the idempotency key does not fit into a header");
+                return Err(Error::new(Reason::Encode(error)).into());
+            }
+        }
+        if let Some(credentials) = credentials {
+            let now = self.caller.provider_now();
+            shared.service.authorize(&credentials, &O::META, &mut request, now).map_err(Error::from)?;
+        }
+        Ok(request)
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> Result<(Response<Bytes>, Body), TransportError> {
+        let response = self.caller.0.transport.send(request, limits).await?;
+        let (parts, body) = response.into_parts();
+        if matches!(O::META.answer, Answer::Streamed) && parts.status.is_success() {
+            return Ok((Response::from_parts(parts, Bytes::new()), body));
+        }
+        let bytes = body.collect(limits.body).await?;
+        Ok((Response::from_parts(parts, bytes), Body::full(Bytes::new())))
+    }
+
+    fn judge(
+        &self,
+        uri: &Uri,
+        response: Response<Bytes>,
+        body: Body,
+        attempts: u32,
+    ) -> Result<Reply<O::Output>, Failed<S::Error>> {
+        let shared = &*self.caller.0;
+        let status = response.status();
+        let request_id = shared.service.request_id(response.headers()).map(str::to_owned);
+        let head = Head {
+            status: Some(status),
+            request_id: request_id.clone(),
+            retry_after: retry_after(response.headers(), shared.clock.now()),
+        };
+        if let Some(refusal) = shared.service.reject(&O::META, &response) {
+            let floor = head.retry_after;
+            let repeat = match refusal.retry() {
+                RetryHint::No => Repeat::No,
+                RetryHint::RefusedWithoutEffect => Repeat::Yes,
+                RetryHint::Transient if self.may_replay() => Repeat::Yes,
+                RetryHint::Transient => Repeat::No,
+                RetryHint::ClockSkew if self.resync(response.headers()) => Repeat::AfterResync,
+                RetryHint::ClockSkew => Repeat::No,
+            };
+            return Err(Failed { error: Error::new(Reason::Service(refusal)).with_head(head), repeat, floor });
+        }
+        let headers = response.headers().clone();
+        match self.operation.decode(uri, response) {
+            Ok(output) => Ok(Reply { output, status, headers, request_id, attempts, body }),
+            Err(error) => Err(Error::new(Reason::Decode(error)).with_head(head).into()),
+        }
+    }
+
+    /// Takes the clock skew from the answer's `Date`; false when it tells nothing new.
+    fn resync(&self, headers: &HeaderMap) -> bool {
+        let shared = &*self.caller.0;
+        let date = headers.get(DATE).and_then(|v| v.to_str().ok()).and_then(|v| httpdate::parse_http_date(v).ok());
+        let Some(date) = date else { return false };
+        let now = shared.clock.now();
+        let millis = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+        let skew = match date.duration_since(now) {
+            Ok(ahead) => millis(ahead),
+            Err(behind) => -millis(behind.duration()),
+        };
+        let before = shared.skew_ms.swap(skew, Ordering::Relaxed);
+        before.abs_diff(skew) > 1000
+    }
+}
+
+impl<S: Service, O: Operation<S> + 'static> IntoFuture for Call<S, O> {
+    type Output = Result<O::Output, Error<S::Error>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.reply().await.map(|reply| reply.output) })
+    }
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    attempts: u32,
+    sent: bool,
+    in_flight: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Repeat {
+    No,
+    Yes,
+    AfterResync,
+}
+
+struct Failed<E> {
+    error: Error<E>,
+    repeat: Repeat,
+    floor: Option<Duration>,
+}
+
+impl<E> From<Error<E>> for Failed<E> {
+    fn from(error: Error<E>) -> Self {
+        Self { error, repeat: Repeat::No, floor: None }
+    }
+}
+
+fn fits(clock: &SharedClock, deadline: Instant, pause: Duration) -> bool {
+    clock.monotonic().checked_add(pause).is_some_and(|end| end < deadline)
+}
+
+#[cfg(feature = "tracing")]
+fn span<S: Service>(caller: &Caller<S>, operation: &'static str) -> tracing::Span {
+    tracing::info_span!(
+        "rtc.call",
+        otel.kind = "client",
+        rtc.operation = operation,
+        server.address = caller.0.base.host_str().unwrap_or_default(),
+        server.port = caller.0.base.port_or_known_default(),
+        http.response.status_code = tracing::field::Empty,
+        http.request.resend_count = tracing::field::Empty,
+        error.r#type = tracing::field::Empty,
+    )
+}
+
+#[cfg(feature = "tracing")]
+fn record<T, E: ServiceError>(result: &Result<Reply<T>, Error<E>>) {
+    let span = tracing::Span::current();
+    let (status, attempts) = match result {
+        Ok(reply) => (Some(reply.status), reply.attempts),
+        Err(error) => {
+            span.record("error.type", error.kind().as_str());
+            (error.status(), error.attempts())
+        }
+    };
+    if let Some(status) = status {
+        span.record("http.response.status_code", status.as_u16());
+    }
+    span.record("http.request.resend_count", attempts.saturating_sub(1));
+}

@@ -1,0 +1,280 @@
+//! What every client can be configured with.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use crate::caller::{Caller, Shared};
+use crate::clock::{Clock, SharedClock};
+use crate::endpoint::{EndpointPolicy, Trust};
+use crate::error::{Error, Reason};
+use crate::operation::Service;
+use crate::retry::{RetryBudget, RetryPolicy};
+use crate::secret::Secret;
+use crate::store::{SharedStore, Store};
+use crate::transport::{Limits, SharedTransport, Transport, TransportError, TransportErrorKind};
+
+/// The settings that all clients share; provider builders hold one and offer its setters through
+/// [`config_setters!`](crate::config_setters).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ClientConfig {
+    /// The base URL, where it is not the provider's own.
+    pub endpoint: Option<String>,
+    /// The total time limit of a call.
+    pub timeout: Duration,
+    /// The time limit of each attempt.
+    pub attempt_timeout: Option<Duration>,
+    /// Connect time, body size.
+    pub limits: Limits,
+    /// When and how often failed attempts are repeated.
+    pub retry: RetryPolicy,
+    /// Which addresses may be talked to.
+    pub policy: EndpointPolicy,
+    /// Certificates trusted besides the platform's, as PEM.
+    pub root_certificates: Vec<Vec<u8>>,
+    /// The client's certificate chain and key, as one PEM.
+    pub client_identity: Option<Secret>,
+    /// The proxy. `None`: as the environment says; `Some("")`: none at all.
+    pub proxy: Option<Secret>,
+    /// The application's name in the User-Agent.
+    pub application: Option<String>,
+    /// Headers added to every request.
+    pub headers: Vec<(String, String)>,
+    /// The clock.
+    pub clock: SharedClock,
+    /// The store of claims, quotas and shared values.
+    pub store: SharedStore,
+    /// The transport, where it is not the built-in one.
+    pub transport: Option<SharedTransport>,
+}
+
+impl ClientConfig {
+    /// The defaults with this total time limit.
+    #[must_use]
+    pub fn new(timeout: Duration) -> Self {
+        Self {
+            endpoint: None,
+            timeout,
+            attempt_timeout: None,
+            limits: Limits::default(),
+            retry: RetryPolicy::default(),
+            policy: EndpointPolicy::default(),
+            root_certificates: Vec::new(),
+            client_identity: None,
+            proxy: None,
+            application: None,
+            headers: Vec::new(),
+            clock: SharedClock::default(),
+            store: SharedStore::default(),
+            transport: None,
+        }
+    }
+
+    /// The base URL, checked: the configured one, or the provider's own.
+    ///
+    /// # Errors
+    /// When the endpoint policy refuses it.
+    pub fn base<E>(&self, default: &str) -> Result<Url, Error<E>> {
+        Ok(self.policy.parse(self.endpoint.as_deref().unwrap_or(default), Trust::Configured)?)
+    }
+
+    /// The transport: the given one, or the built-in one.
+    ///
+    /// # Errors
+    /// When a certificate, a proxy or the feature set does not allow one.
+    pub fn transport(&self) -> Result<SharedTransport, TransportError> {
+        match &self.transport {
+            Some(transport) => Ok(transport.clone()),
+            None => self.built_in(),
+        }
+    }
+
+    #[cfg(feature = "_reqwest")]
+    fn built_in(&self) -> Result<SharedTransport, TransportError> {
+        let mut builder = crate::transport::reqwest::HttpTransport::builder()
+            .policy(self.policy.clone())
+            .connect_timeout(self.limits.connect);
+        for pem in &self.root_certificates {
+            builder = builder.root_certificate_pem(pem.clone());
+        }
+        if let Some(identity) = &self.client_identity {
+            builder = builder.client_identity_pem(identity.clone());
+        }
+        builder = match &self.proxy {
+            Some(proxy) if proxy.is_empty() => builder.no_proxy(),
+            Some(proxy) => builder.proxy(proxy.clone()),
+            None => builder,
+        };
+        Ok(SharedTransport::new(builder.build()?))
+    }
+
+    #[cfg(not(feature = "_reqwest"))]
+    fn built_in(&self) -> Result<SharedTransport, TransportError> {
+        Err(TransportError::new(TransportErrorKind::Setup(
+            "there is no HTTP transport: turn on the feature `rustls` (or `rustls-ring`), or give the builder a transport".into(),
+        )))
+    }
+
+    /// A caller of `service` with these settings. `agent` names the SDK and its version.
+    ///
+    /// # Errors
+    /// When the endpoint, a header, a certificate or the proxy cannot be used.
+    pub fn caller<S: Service>(mut self, service: S, default_base: &str, agent: &str) -> Result<Caller<S>, Error<S::Error>> {
+        let base = self.base(default_base)?;
+        // From here on the policy knows whether the user's own endpoint is private.
+        self.policy = self.policy.for_base(&base);
+        let transport = self.transport()?;
+        let setup = |message: String| Error::<S::Error>::new(Reason::Transport(TransportError::new(TransportErrorKind::Setup(message))));
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.headers {
+            let parsed = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value));
+            let (Ok(key), Ok(value)) = parsed else {
+                return Err(setup(format!("the extra header {name:?} is not a valid header")));
+            };
+            headers.append(key, value);
+        }
+        let user_agent = match &self.application {
+            Some(application) => format!("{application} {agent}"),
+            None => agent.to_owned(),
+        };
+        let user_agent = HeaderValue::from_str(&user_agent)
+            .map_err(|_| setup("the application name holds a character that no header may hold".into()))?;
+        Ok(Caller::new(Shared {
+            service,
+            base,
+            transport,
+            clock: self.clock,
+            policy: self.policy,
+            budget: RetryBudget::new(self.retry.budget),
+            retry: self.retry,
+            timeout: self.timeout,
+            attempt_timeout: self.attempt_timeout,
+            limits: self.limits,
+            headers,
+            user_agent,
+            skew_ms: 0.into(),
+        }))
+    }
+
+    /// Uses this clock.
+    pub fn set_clock(&mut self, clock: impl Clock) {
+        self.clock = SharedClock::new(clock);
+    }
+
+    /// Uses this store.
+    pub fn set_store(&mut self, store: impl Store) {
+        self.store = SharedStore::new(store);
+    }
+
+    /// Uses this transport.
+    pub fn set_transport(&mut self, transport: impl Transport) {
+        self.transport = Some(SharedTransport::new(transport));
+    }
+}
+
+/// The setters of [`ClientConfig`] for a builder with a field `config`. Used inside its `impl` block.
+#[macro_export]
+macro_rules! config_setters {
+    () => {
+        /// Sends all calls to this base URL. Plain http is refused but for loopback.
+        #[must_use]
+        pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+            self.config.endpoint = Some(url.into());
+            self
+        }
+
+        /// Limits the total time of a call, all attempts and pauses included.
+        #[must_use]
+        pub fn timeout(mut self, total: std::time::Duration) -> Self {
+            self.config.timeout = total;
+            self
+        }
+
+        /// Limits the time of each attempt. Unset: only the total time counts.
+        #[must_use]
+        pub fn attempt_timeout(mut self, each: std::time::Duration) -> Self {
+            self.config.attempt_timeout = Some(each);
+            self
+        }
+
+        /// Limits the time to connect (default 5 s).
+        #[must_use]
+        pub fn connect_timeout(mut self, limit: std::time::Duration) -> Self {
+            self.config.limits = self.config.limits.with_connect(limit);
+            self
+        }
+
+        /// Limits the size of an answer in bytes (default 1 MiB). A larger one is an error.
+        #[must_use]
+        pub fn body_limit(mut self, bytes: u64) -> Self {
+            self.config.limits = self.config.limits.with_body(bytes);
+            self
+        }
+
+        /// Sets when and how often failed attempts are repeated.
+        #[must_use]
+        pub fn retry(mut self, policy: $crate::RetryPolicy) -> Self {
+            self.config.retry = policy;
+            self
+        }
+
+        /// Sets which addresses may be talked to.
+        #[must_use]
+        pub fn endpoint_policy(mut self, policy: $crate::EndpointPolicy) -> Self {
+            self.config.policy = policy;
+            self
+        }
+
+        /// Trusts a certificate besides those of the platform, as PEM.
+        #[must_use]
+        pub fn root_certificate_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+            self.config.root_certificates.push(pem.into());
+            self
+        }
+
+        /// Shows this certificate to servers that ask for one: chain and key as one PEM.
+        #[must_use]
+        pub fn client_identity_pem(mut self, pem: impl Into<$crate::Secret>) -> Self {
+            self.config.client_identity = Some(pem.into());
+            self
+        }
+
+        /// Uses this proxy; an empty text means none at all. Unset: as the environment says.
+        /// Loopback addresses are never reached through a proxy.
+        #[must_use]
+        pub fn proxy(mut self, url: impl Into<$crate::Secret>) -> Self {
+            self.config.proxy = Some(url.into());
+            self
+        }
+
+        /// Puts the application's name (`name/version`) in front of the User-Agent.
+        #[must_use]
+        pub fn application(mut self, name: impl Into<String>) -> Self {
+            self.config.application = Some(name.into());
+            self
+        }
+
+        /// Adds a header to every request (one that the operation sets itself wins).
+        #[must_use]
+        pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+            self.config.headers.push((name.into(), value.into()));
+            self
+        }
+
+        /// Takes the time from this clock.
+        #[must_use]
+        pub fn clock(mut self, clock: impl $crate::Clock) -> Self {
+            self.config.set_clock(clock);
+            self
+        }
+
+        /// Sends requests through this transport.
+        #[must_use]
+        pub fn transport(mut self, transport: impl $crate::Transport) -> Self {
+            self.config.set_transport(transport);
+            self
+        }
+    };
+}

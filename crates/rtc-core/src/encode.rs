@@ -1,0 +1,282 @@
+//! Building requests and reading JSON answers; what generated operations call.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, Request};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::error::{DecodeError, EncodeError};
+use crate::secret::{Revealed, Secret};
+
+/// Builds one HTTP request. The first fault is kept and told by [`RequestBuilder::build`].
+#[derive(Debug)]
+pub struct RequestBuilder {
+    method: Method,
+    url: String,
+    has_query: bool,
+    headers: HeaderMap,
+    body: Bytes,
+    fault: Option<EncodeError>,
+}
+
+impl RequestBuilder {
+    /// Starts at the base URL, whose path prefix is kept.
+    #[must_use]
+    pub fn new(method: Method, base: &Url) -> Self {
+        let mut headers = HeaderMap::with_capacity(6);
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let mut url = String::with_capacity(base.as_str().len() + 64);
+        url.push_str(base.as_str().trim_end_matches('/'));
+        Self { method, url, has_query: false, headers, body: Bytes::new(), fault: None }
+    }
+
+    /// Appends a literal piece of the path, as it is.
+    #[must_use]
+    pub fn path(mut self, literal: &str) -> Self {
+        self.url.push_str(literal);
+        self
+    }
+
+    /// Appends a value as one percent-encoded path segment.
+    #[must_use]
+    pub fn segment(mut self, value: &str) -> Self {
+        percent_encode(&mut self.url, value);
+        self
+    }
+
+    /// Appends a query parameter.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        self.url.push(if self.has_query { '&' } else { '?' });
+        self.has_query = true;
+        percent_encode(&mut self.url, name);
+        self.url.push('=');
+        percent_encode(&mut self.url, value);
+        self
+    }
+
+    /// Sets a header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        match HeaderValue::from_str(value) {
+            Ok(value) => {
+                self.headers.insert(HeaderName::from_static(name), value);
+            }
+            Err(_) => self.fail(format!("header {name} holds a character that no header may hold")),
+        }
+        self
+    }
+
+    /// Sets a JSON body.
+    #[must_use]
+    pub fn json(mut self, body: JsonObject) -> Self {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        match body.finish() {
+            Ok(bytes) => self.body = bytes,
+            Err(error) => self.fail(error.to_string()),
+        }
+        self
+    }
+
+    /// Sets a form body.
+    #[must_use]
+    pub fn form(mut self, body: FormBody) -> Self {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        self.body = Bytes::from(body.0.into_bytes());
+        self
+    }
+
+    fn fail(&mut self, message: String) {
+        self.fault.get_or_insert_with(|| EncodeError::new(message));
+    }
+
+    /// The request.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub fn build(self) -> Result<Request<Bytes>, EncodeError> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        let mut request = Request::new(self.body);
+        *request.method_mut() = self.method;
+        *request.uri_mut() = self.url.parse().map_err(|_| EncodeError::new("the URL is too long or not valid"))?;
+        *request.headers_mut() = self.headers;
+        Ok(request)
+    }
+}
+
+/// Appends `text`, everything but the unreserved characters of RFC 3986 percent-encoded.
+pub fn percent_encode(out: &mut String, text: &str) {
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+}
+
+/// A JSON object written member by member, without an intermediate value.
+#[derive(Debug)]
+pub struct JsonObject {
+    out: Vec<u8>,
+    fault: Option<serde_json::Error>,
+}
+
+impl Default for JsonObject {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl JsonObject {
+    /// An empty object.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut out = Vec::with_capacity(128);
+        out.push(b'{');
+        Self { out, fault: None }
+    }
+
+    /// Adds a member; secrets inside are written in clear, as this is the wire.
+    #[must_use]
+    pub fn member<T: Serialize + ?Sized>(mut self, name: &str, value: &T) -> Self {
+        if self.out.len() > 1 {
+            self.out.push(b',');
+        }
+        let written = serde_json::to_writer(&mut self.out, name).and_then(|()| {
+            self.out.push(b':');
+            serde_json::to_writer(&mut self.out, &Revealed(value))
+        });
+        if let Err(error) = written {
+            self.fault.get_or_insert(error);
+        }
+        self
+    }
+
+    /// Adds a member if there is a value.
+    #[must_use]
+    pub fn optional<T: Serialize>(self, name: &str, value: Option<&T>) -> Self {
+        match value {
+            Some(value) => self.member(name, value),
+            None => self,
+        }
+    }
+
+    fn finish(mut self) -> Result<Bytes, serde_json::Error> {
+        self.out.push(b'}');
+        match self.fault {
+            Some(fault) => Err(fault),
+            None => Ok(Bytes::from(self.out)),
+        }
+    }
+}
+
+/// A form body (`application/x-www-form-urlencoded`).
+#[derive(Debug, Default)]
+pub struct FormBody(String);
+
+impl FormBody {
+    /// An empty form.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(String::new())
+    }
+
+    /// Adds a field.
+    #[must_use]
+    pub fn field(mut self, name: &str, value: &str) -> Self {
+        if !self.0.is_empty() {
+            self.0.push('&');
+        }
+        self.0.extend(url::form_urlencoded::byte_serialize(name.as_bytes()));
+        self.0.push('=');
+        self.0.extend(url::form_urlencoded::byte_serialize(value.as_bytes()));
+        self
+    }
+}
+
+/// A value as the text of a form field, a query parameter or a path segment.
+pub trait WireText {
+    /// The text.
+    fn wire_text(&self) -> String;
+}
+
+macro_rules! wire_text {
+    ($($t:ty),*) => {$(impl WireText for $t { fn wire_text(&self) -> String { self.to_string() } })*};
+}
+wire_text!(str, String, bool, u32, u64, i64, f64);
+
+impl WireText for Secret {
+    fn wire_text(&self) -> String {
+        self.expose().to_owned()
+    }
+}
+
+/// Serialises a number as text, for wire fields that hold numbers in strings.
+///
+/// # Errors
+/// Never of its own.
+pub fn as_text<T: std::fmt::Display, S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+/// Reads a JSON answer; a byte order mark in front of it is skipped.
+///
+/// # Errors
+/// When it is not JSON of this shape. Values are not quoted in the message.
+pub fn decode_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
+    serde_json::from_slice(without_bom(body)).map_err(|e| DecodeError::json(&e))
+}
+
+/// The body without a UTF-8 byte order mark.
+#[must_use]
+pub fn without_bom(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body)
+}
+
+/// An excerpt of a body for an error: at most 2 KiB of text, control characters replaced.
+#[must_use]
+pub fn excerpt(body: &[u8]) -> String {
+    const LIMIT: usize = 2048;
+    let text = String::from_utf8_lossy(body.get(..LIMIT).unwrap_or(body));
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_cannot_leave_their_place() {
+        let base = Url::parse("https://example.com/prefix/").unwrap();
+        let request = RequestBuilder::new(Method::GET, &base)
+            .path("/rooms/")
+            .segment("../a?b#c d/é\r\n")
+            .query("from", "a&b=c")
+            .build()
+            .unwrap();
+        assert_eq!(
+            request.uri().to_string(),
+            "https://example.com/prefix/rooms/..%2Fa%3Fb%23c%20d%2F%C3%A9%0D%0A?from=a%26b%3Dc"
+        );
+    }
+
+    #[test]
+    fn bodies() {
+        let json = JsonObject::new().member("a", "x").optional("b", None::<&u32>).member("k", &Secret::new("s"));
+        assert_eq!(&json.finish().unwrap()[..], br#"{"a":"x","k":"s"}"#);
+        assert_eq!(FormBody::new().field("p2p.preference", "a b").field("c", "&").0, "p2p.preference=a+b&c=%26");
+    }
+
+    #[test]
+    fn a_header_cannot_be_split() {
+        let base = Url::parse("https://example.com").unwrap();
+        assert!(RequestBuilder::new(Method::GET, &base).header("x-a", "a\r\nb: c").build().is_err());
+    }
+}

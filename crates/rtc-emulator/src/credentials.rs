@@ -1,0 +1,102 @@
+//! The test credentials every emulator accepts. They are the same in every run and no secrets.
+
+/// OpenTok project API key.
+pub const OPENTOK_API_KEY: &str = "123456";
+/// OpenTok project secret: 40 hexadecimal digits.
+pub const OPENTOK_API_SECRET: &str = "0123456789abcdef0123456789abcdef01234567";
+/// MediaSFU user name.
+pub const MEDIASFU_API_USER_NAME: &str = "emulator";
+/// MediaSFU API key: 64 characters.
+pub const MEDIASFU_API_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+/// AWS access key id.
+pub const KVS_ACCESS_KEY_ID: &str = "AKIAEMULATOREXAMPLE0";
+/// AWS secret access key: 40 characters.
+pub const KVS_SECRET_ACCESS_KEY: &str = "emulatorSecretAccessKeyEmulatorSecret000";
+/// AWS region.
+pub const KVS_REGION: &str = "us-west-2";
+/// EnableX application id: 24 hexadecimal digits.
+pub const ENABLEX_APP_ID: &str = "5f0123456789abcdef012345";
+/// EnableX application key.
+pub const ENABLEX_APP_KEY: &str = "emulatorApplicationKeyEmulator000";
+/// Sora channel that always exists.
+pub const SORA_CHANNEL_ID: &str = "emulator";
+
+/// Declares one provider's access: where it is and what to sign in with.
+macro_rules! access {
+    ($feature:literal, $name:ident, $doc:literal, $path:literal, { $($(#[$meta:meta])* $getter:ident = $value:expr;)* }) => {
+        #[cfg(feature = $feature)]
+        #[doc = $doc]
+        #[derive(Clone, Debug)]
+        pub struct $name {
+            pub(crate) http: String,
+            pub(crate) https: Option<String>,
+        }
+
+        #[cfg(feature = $feature)]
+        impl $name {
+            /// Base URL of the plain listener.
+            pub fn url(&self) -> String {
+                format!("{}{}", self.http, $path)
+            }
+
+            /// Base URL of the TLS listener, if one was asked for.
+            pub fn tls_url(&self) -> Option<String> {
+                Some(format!("{}{}", self.https.as_ref()?, $path))
+            }
+
+            $($(#[$meta])* pub fn $getter(&self) -> &'static str { $value })*
+        }
+    };
+}
+
+access!("opentok", OpentokAccess, "How to reach the emulated OpenTok.", "", {
+    /// Project API key.
+    api_key = OPENTOK_API_KEY;
+    /// Project secret.
+    api_secret = OPENTOK_API_SECRET;
+});
+access!("mediasfu", MediasfuAccess, "How to reach the emulated MediaSFU cloud and Community Edition.", "", {
+    /// API user name.
+    api_user_name = MEDIASFU_API_USER_NAME;
+    /// API key.
+    api_key = MEDIASFU_API_KEY;
+});
+access!("kvs-signaling", KvsAccess, "How to reach the emulated Kinesis Video Streams signaling.", "", {
+    /// Access key id.
+    access_key_id = KVS_ACCESS_KEY_ID;
+    /// Secret access key.
+    secret_access_key = KVS_SECRET_ACCESS_KEY;
+    /// Region.
+    region = KVS_REGION;
+});
+access!("enablex", EnablexAccess, "How to reach the emulated EnableX.", "/video/v2", {
+    /// Application id.
+    app_id = ENABLEX_APP_ID;
+    /// Application key.
+    app_key = ENABLEX_APP_KEY;
+});
+access!("sora-rpc", SoraAccess, "How to reach the emulated Sora.", "", {
+    /// Channel that always exists.
+    channel_id = SORA_CHANNEL_ID;
+});
+
+#[cfg(feature = "mediasfu")]
+impl MediasfuAccess {
+    /// Base URL of the Community Edition: the same listener, its paths (`/createRoom`) are its own.
+    pub fn community_url(&self) -> String {
+        self.http.clone()
+    }
+}
+
+#[cfg(feature = "sora-rpc")]
+impl SoraAccess {
+    /// WebSocket URL of the signaling.
+    pub fn signaling_url(&self) -> String {
+        format!("{}/signaling", self.http.replacen("http", "ws", 1))
+    }
+
+    /// WebSocket URL of the signaling over TLS, if asked for.
+    pub fn tls_signaling_url(&self) -> Option<String> {
+        Some(format!("{}/signaling", self.https.as_ref()?.replacen("http", "ws", 1)))
+    }
+}

@@ -1,0 +1,41 @@
+#![doc = include_str!("../README.md")]
+
+#[doc(hidden)]
+pub mod body;
+#[doc(hidden)]
+pub mod check;
+pub mod clock;
+pub mod credentials;
+mod emulator;
+pub mod faults;
+pub mod ids;
+pub mod log;
+mod manage;
+#[doc(hidden)]
+pub mod pattern;
+#[doc(hidden)]
+pub mod provider;
+#[doc(hidden)]
+pub mod routing;
+mod server;
+#[doc(hidden)]
+pub mod shared;
+mod socket;
+#[doc(hidden)]
+pub mod spec;
+pub mod time;
+#[cfg(feature = "tls")]
+mod tls;
+
+use std::sync::Arc;
+
+pub use clock::EmulatorClock;
+pub use emulator::{Emulator, EmulatorBuilder};
+pub use faults::{Action, DropWhen, Fault, RetryAfter};
+pub use log::LogEntry;
+
+/// The built-in providers. Each module adds its line here, behind its feature.
+fn providers(shared: &Arc<shared::Shared>) -> Vec<Arc<dyn provider::Provider>> {
+    let _ = shared;
+    vec![]
+}

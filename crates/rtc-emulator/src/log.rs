@@ -1,0 +1,250 @@
+//! What came in and what went out, without secrets.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use http::{HeaderMap, request::Parts};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::routing::pairs;
+
+/// Stands for a secret.
+pub const REDACTED: &str = "[redacted]";
+const BODY_LIMIT: usize = 4096;
+
+/// One request that was received.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct LogEntry {
+    /// Counts from 1 and is never used twice.
+    pub seq: u64,
+    /// When, RFC 3339.
+    pub at: String,
+    /// Provider, if the path is one's.
+    pub provider: Option<String>,
+    /// Operation, if documented.
+    pub operation: Option<String>,
+    /// HTTP method.
+    pub method: String,
+    /// Path as sent.
+    pub path: String,
+    /// Decoded query, redacted.
+    pub query: Vec<(String, String)>,
+    /// Request headers, redacted.
+    pub headers: Vec<(String, String)>,
+    /// Request body, redacted and cut to 4 KiB.
+    pub body: Option<String>,
+    /// Status of the answer; none if none was sent.
+    pub status: Option<u16>,
+    /// Body of the answer, redacted and cut to 4 KiB.
+    pub answer: Option<String>,
+    /// Id of the fault that was applied.
+    pub fault: Option<String>,
+    /// How long the answer took on the emulator's clock.
+    pub duration_ms: Option<u64>,
+}
+
+impl LogEntry {
+    pub(crate) fn received(parts: &Parts, body: Option<&[u8]>) -> Self {
+        Self {
+            method: parts.method.to_string(),
+            path: parts.uri.path().to_owned(),
+            query: redact_pairs(pairs(parts.uri.query().unwrap_or(""))),
+            headers: parts.headers.iter().map(|(n, v)| redact_header(n.as_str(), v.as_bytes())).collect(),
+            body: body.and_then(|body| redact_body(&parts.headers, body)),
+            ..Self::default()
+        }
+    }
+}
+
+#[derive(Debug)]
+struct State {
+    next: u64,
+    entries: VecDeque<LogEntry>,
+}
+
+/// A ring of the latest entries.
+#[derive(Debug)]
+pub struct Log {
+    capacity: usize,
+    state: Mutex<State>,
+}
+
+impl Log {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { capacity, state: Mutex::new(State { next: 1, entries: VecDeque::new() }) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes an entry in and gives it its number.
+    pub(crate) fn begin(&self, mut entry: LogEntry) -> u64 {
+        let mut state = self.state();
+        entry.seq = state.next;
+        state.next += 1;
+        let seq = entry.seq;
+        state.entries.push_back(entry);
+        while state.entries.len() > self.capacity {
+            state.entries.pop_front();
+        }
+        seq
+    }
+
+    /// Adds to an entry, if it is still kept.
+    pub(crate) fn amend(&self, seq: u64, change: impl FnOnce(&mut LogEntry)) {
+        if let Some(entry) = self.state().entries.iter_mut().rev().find(|entry| entry.seq == seq) {
+            change(entry);
+        }
+    }
+
+    /// The entries after `since`, of one operation or of all.
+    pub fn entries(&self, since: u64, operation: Option<&str>) -> Vec<LogEntry> {
+        let wanted =
+            |e: &&LogEntry| e.seq > since && operation.is_none_or(|o| e.operation.as_deref() == Some(o));
+        self.state().entries.iter().filter(wanted).cloned().collect()
+    }
+
+    /// Forgets the entries; numbers go on.
+    pub fn clear(&self) {
+        self.state().entries.clear();
+    }
+}
+
+pub(crate) fn millis(d: Duration) -> u64 {
+    u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whether a member, parameter or header of this name holds a secret. Rather one too many.
+fn is_secret(name: &str) -> bool {
+    let name: String =
+        name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    const PARTS: [&str; 8] = [
+        "secret",
+        "password",
+        "token",
+        "credential",
+        "securecode",
+        "signature",
+        "authorization",
+        "opentokauth",
+    ];
+    name.ends_with("key") || name.ends_with("cookie") || PARTS.iter().any(|part| name.contains(part))
+}
+
+/// Whether a value is a token whatever its member is called: a JWT, an OpenTok token.
+fn looks_secret(value: &str) -> bool {
+    value.starts_with("T1==") || (value.starts_with("eyJ") && value.matches('.').count() == 2)
+}
+
+fn redact_pairs(pairs: Vec<(String, String)>) -> Vec<(String, String)> {
+    let hide = |(name, value): (String, String)| {
+        let value = if is_secret(&name) || looks_secret(&value) { REDACTED.to_owned() } else { value };
+        (name, value)
+    };
+    pairs.into_iter().map(hide).collect()
+}
+
+fn redact_header(name: &str, value: &[u8]) -> (String, String) {
+    let value = String::from_utf8_lossy(value).into_owned();
+    let value = match value.split_once(' ') {
+        // Which scheme was used is no secret and often the mistake looked for.
+        Some((scheme, _)) if name == "authorization" => format!("{scheme} {REDACTED}"),
+        _ if is_secret(name) || looks_secret(&value) => REDACTED.to_owned(),
+        _ => value,
+    };
+    (name.to_owned(), value)
+}
+
+fn redact_json(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                if is_secret(name) && !member.is_null() {
+                    *member = REDACTED.into();
+                } else {
+                    redact_json(member);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(redact_json),
+        Value::String(text) if looks_secret(text) => *text = REDACTED.into(),
+        _ => {}
+    }
+}
+
+/// A body as it may be shown. What cannot be understood cannot be redacted: only its size is told.
+pub(crate) fn redact_body(headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    if body.is_empty() {
+        return None;
+    }
+    let kind = headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let mut shown = if let Ok(mut value) = serde_json::from_slice::<Value>(body) {
+        redact_json(&mut value);
+        value.to_string()
+    } else if kind.starts_with("application/x-www-form-urlencoded") {
+        let pairs = redact_pairs(pairs(&String::from_utf8_lossy(body)));
+        pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+    } else {
+        format!("[{} bytes, {}]", body.len(), if kind.is_empty() { "no content type" } else { kind })
+    };
+    if shown.len() > BODY_LIMIT {
+        shown.truncate(shown.floor_char_boundary(BODY_LIMIT));
+    }
+    Some(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_is_kept() {
+        let request = http::Request::builder()
+            .uri("/a?X-Amz-Signature=canary&X-Amz-Security-Token=canary&x=1")
+            .header("authorization", "Bearer canary")
+            .header("x-opentok-auth", "canary")
+            .header("cookie", "a=canary")
+            .header("x-amz-security-token", "canary")
+            .header("x-id", "eyJcanary.b.c")
+            .header("accept", "*/*");
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let body = br#"{"name":"n","apiKey":"canary","list":[{"secureCode":{"a":"canary"}}],"v":"T1==canary",
+            "password":"canary","credential":"canary","secret":null,"key":"canary","accessToken":"canary"}"#;
+        let entry = LogEntry::received(&parts, Some(body));
+        let shown = format!("{entry:?}");
+        assert!(!shown.contains("canary"), "{shown}");
+        assert_eq!(entry.query[2], ("x".into(), "1".into()));
+        assert_eq!(entry.headers[0].1, "Bearer [redacted]");
+        assert!(entry.body.unwrap().contains(r#""name":"n""#));
+    }
+
+    #[test]
+    fn bodies_are_cut_and_forms_understood() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(redact_body(&headers, b"{canary").as_deref(), Some("[7 bytes, no content type]"));
+        assert_eq!(
+            redact_body(&headers, format!("\"{}\"", "é".repeat(4000)).as_bytes()).map(|b| b.len()),
+            Some(4095)
+        );
+        headers.insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
+        assert_eq!(redact_body(&headers, b"a=1&secret=canary").as_deref(), Some("a=1&secret=[redacted]"));
+    }
+
+    #[test]
+    fn the_ring_keeps_the_latest() {
+        let log = Log::new(2);
+        for operation in ["a", "b", "a"] {
+            log.begin(LogEntry { operation: Some(operation.into()), ..LogEntry::default() });
+        }
+        assert_eq!(log.entries(0, None).iter().map(|e| e.seq).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(log.entries(0, Some("a")).len(), 1);
+        assert_eq!(log.entries(3, None), []);
+        log.clear();
+        assert_eq!(log.begin(LogEntry::default()), 4);
+    }
+}

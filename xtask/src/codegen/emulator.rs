@@ -1,0 +1,119 @@
+//! The emulator's tables: routes, fields and cross-field rules as constant data.
+
+use std::fmt::Write as _;
+
+use super::spec::{BodyKind, Condition, Field, Kind, LengthUnit, Operation, Place, Rule, Spec};
+
+pub fn module(spec: &Spec) -> String {
+    let mut out = String::from("use crate::spec::{BodyKind, Condition, Field, Kind, Place, Route, Rule, Unit};\n");
+    out.push_str("/// The routes of the provider, with the rules for their inputs.\npub const ROUTES: &[Route] = &[\n");
+    for operation in spec.operations.iter().filter(|o| o.kind == Kind::Http) {
+        for path in std::iter::once(&operation.path).chain(&operation.other_paths) {
+            route(&mut out, spec, operation, path);
+        }
+    }
+    out.push_str("];\n");
+    let methods: Vec<_> = spec.operations.iter().filter(|o| matches!(o.kind, Kind::Rpc | Kind::Command)).collect();
+    if !methods.is_empty() {
+        out.push_str("/// The messages of a live connection, with the rules for their parameters.\npub const METHODS: &[Route] = &[\n");
+        for operation in methods {
+            route(&mut out, spec, operation, &operation.path);
+        }
+        out.push_str("];\n");
+    }
+    out
+}
+
+fn route(out: &mut String, spec: &Spec, operation: &Operation, path: &str) {
+    let body = match operation.body {
+        BodyKind::None => "None",
+        BodyKind::Json => "Json",
+        BodyKind::Form => "Form",
+    };
+    let _ = write!(
+        out,
+        "Route {{ provider: {:?}, operation: {:?}, method: {:?}, path: {path:?}, body: BodyKind::{body}, fields: &[",
+        spec.provider.name,
+        operation.name.as_ref(),
+        operation.method.as_deref().unwrap_or("")
+    );
+    let sent = |f: &&Field| f.place != Place::None && !(f.place == Place::Path && !path.contains(&format!("{{{}}}", f.name.as_ref())));
+    for f in operation.fields.iter().filter(sent) {
+        field(out, spec, f);
+    }
+    out.push_str("], rules: &[");
+    for r in &operation.rules {
+        rule(out, &operation.fields, r);
+    }
+    out.push_str("] },\n");
+}
+
+fn field(out: &mut String, spec: &Spec, f: &Field) {
+    let element = f.element();
+    let e = spec.enums.iter().find(|e| e.name.as_ref() == element);
+    let s = spec.structs.iter().find(|s| s.name.as_ref() == element);
+    let kind = match element {
+        _ if f.is_list() => "List",
+        "text" | "secret" => "Text",
+        "u32" | "u64" | "i64" if f.as_text => "NumericText",
+        "u32" | "u64" | "i64" => "Integer",
+        "f64" => "Number",
+        "bool" => "Boolean",
+        "json" => "Any",
+        _ if e.is_some() => "Text",
+        _ => "Object",
+    };
+    let place = match f.place {
+        Place::Path => "Path",
+        Place::Query => "Query",
+        Place::Header => "Header",
+        Place::Body | Place::None => "Body",
+    };
+    let unit = if f.unit == Some(LengthUnit::Bytes) { "Bytes" } else { "Chars" };
+    let min_length = f.min_length.or((f.not_empty || (f.is_list() && f.required)).then_some(1));
+    let values: Vec<_> = e.map(|e| e.values.iter().map(|v| v.wire.as_ref().as_str()).collect()).unwrap_or_default();
+    // Path variables are matched by their Rust name, which is what the template holds.
+    let wire = if f.place == Place::Path { f.name.as_ref() } else { f.wire.as_ref() };
+    let _ = write!(
+        out,
+        "Field {{ wire: {wire:?}, place: Place::{place}, kind: Kind::{kind}, required: {}, min_length: {min_length:?}, max_length: {:?}, unit: Unit::{unit}, min: {:?}, max: {:?}, pattern: {:?}, one_of: &{values:?}, code: {:?}, fields: &[",
+        f.required,
+        f.max_length,
+        f.min,
+        f.max,
+        f.pattern.as_ref().map(|p| p.as_ref().as_str()),
+        f.code.as_deref(),
+    );
+    if let Some(s) = s {
+        for nested in &s.fields {
+            field(out, spec, nested);
+        }
+    }
+    out.push_str("] },");
+}
+
+fn rule(out: &mut String, fields: &[Field], r: &Rule) {
+    let wire = |name: &str| fields.iter().find(|f| f.name.as_ref() == name).map_or(name.to_owned(), |f| f.wire.as_ref().clone());
+    let when: Vec<_> = r
+        .when
+        .iter()
+        .map(|c| {
+            let field = wire(c.field());
+            match c {
+                Condition::Is(_, value) => format!("Condition::Is({field:?}, {value:?})"),
+                Condition::Not(_, value) => format!("Condition::Not({field:?}, {value:?})"),
+                Condition::Set(_) => format!("Condition::Set({field:?})"),
+                Condition::Unset(_) => format!("Condition::Unset({field:?})"),
+            }
+        })
+        .collect();
+    let _ = write!(
+        out,
+        "Rule {{ field: {:?}, rule: {:?}, code: {:?}, message: {:?}, when: &[{}] }},",
+        wire(r.field.as_ref()),
+        r.rule,
+        r.code.as_deref(),
+        r.message,
+        when.join(", ")
+    );
+}

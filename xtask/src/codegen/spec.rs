@@ -1,0 +1,485 @@
+//! Reads and checks `xtask/spec/<provider>.toml`. Every fault is told with file and line.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+/// One provider.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    pub provider: Provider,
+    #[serde(default, rename = "enum")]
+    pub enums: Vec<Enum>,
+    #[serde(default, rename = "struct")]
+    pub structs: Vec<Struct>,
+    #[serde(default, rename = "model")]
+    pub models: Vec<Struct>,
+    #[serde(default, rename = "operation")]
+    pub operations: Vec<Operation>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// The crate and the command line's name.
+    pub name: String,
+    pub title: String,
+    /// The type in `crate::credentials` that implements `Service`.
+    pub service: Option<String>,
+    /// The server that the OpenAPI document names.
+    pub server: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enum {
+    pub name: Spanned<String>,
+    pub doc: String,
+    pub values: Vec<EnumValue>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnumValue {
+    pub name: Spanned<String>,
+    pub wire: Spanned<String>,
+    /// The name in inputs, where it is not the wire's.
+    pub input: Option<String>,
+    pub doc: String,
+}
+
+impl EnumValue {
+    pub fn shown(&self) -> &str {
+        self.input.as_deref().unwrap_or(self.wire.as_ref())
+    }
+}
+
+/// A nested object of requests (`struct`) or an object of answers (`model`).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Struct {
+    pub name: Spanned<String>,
+    pub doc: String,
+    #[serde(default, rename = "field")]
+    pub fields: Vec<Field>,
+    #[serde(default, rename = "rule")]
+    pub rules: Vec<Rule>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A request over HTTP.
+    #[default]
+    Http,
+    /// A JSON-RPC method of a live connection.
+    Rpc,
+    /// A command of a live Socket.IO room.
+    Command,
+    /// A function that sends nothing, or a composed call: written by hand, listed only.
+    Local,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum BodyKind {
+    #[default]
+    None,
+    Json,
+    Form,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Replay {
+    Safe,
+    Key,
+    #[default]
+    Never,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operation {
+    pub name: Spanned<String>,
+    pub doc: String,
+    /// Where the fact comes from, for the docs.
+    pub source: String,
+    #[serde(default)]
+    pub kind: Kind,
+    pub method: Option<String>,
+    /// The path template; the event or method name for commands and RPC.
+    #[serde(default)]
+    pub path: String,
+    /// A second path under which the emulator and other deployments serve it.
+    #[serde(default)]
+    pub other_paths: Vec<String>,
+    /// A function of `crate::credentials` that gives the path for a target, where a template does not do.
+    pub path_fn: Option<String>,
+    #[serde(default)]
+    pub body: BodyKind,
+    #[serde(default)]
+    pub replay: Replay,
+    #[serde(default)]
+    pub scope: String,
+    pub timeout_ms: Option<u64>,
+    pub max_attempts: Option<u32>,
+    /// The Rust type of the answer in `crate`.
+    pub output: Option<String>,
+    /// The function that reads the answer, where plain JSON does not do.
+    pub decode: Option<String>,
+    /// The function of `crate` that makes further checks by hand.
+    pub check: Option<String>,
+    /// Members that never change.
+    #[serde(default)]
+    pub constants: Vec<Constant>,
+    /// The arguments of a command, as JSON text.
+    pub args: Option<String>,
+    #[serde(default, rename = "field")]
+    pub fields: Vec<Field>,
+    #[serde(default, rename = "rule")]
+    pub rules: Vec<Rule>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Constant {
+    pub wire: String,
+    pub value: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    #[default]
+    Body,
+    Path,
+    Query,
+    Header,
+    /// An input that is not sent as it is (`check` and hand-written code use it).
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LengthUnit {
+    Chars,
+    Bytes,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Field {
+    pub name: Spanned<String>,
+    pub wire: Spanned<String>,
+    /// `text`, `secret`, `bool`, `u32`, `u64`, `i64`, `f64`, `json`, the name of an enum, struct or model,
+    /// or a list of one of these: `[text]`.
+    #[serde(rename = "type")]
+    pub ty: Spanned<String>,
+    pub doc: String,
+    #[serde(default)]
+    pub required: bool,
+    /// A value that is always sent when none is given.
+    pub default: Option<String>,
+    #[serde(default, rename = "in")]
+    pub place: Place,
+    /// Not sent when it has its default or is false.
+    #[serde(default)]
+    pub omit_false: bool,
+    /// A number that goes over the wire as text.
+    #[serde(default)]
+    pub as_text: bool,
+    pub min_length: Option<u64>,
+    pub max_length: Option<u64>,
+    pub unit: Option<LengthUnit>,
+    pub min: Option<i64>,
+    pub max: Option<i64>,
+    pub pattern: Option<Spanned<String>>,
+    /// An empty text counts as missing.
+    #[serde(default)]
+    pub not_empty: bool,
+    /// The vendor's code of a violation.
+    pub code: Option<String>,
+    /// The vendor's code of a missing value, where it is another one.
+    pub required_code: Option<String>,
+    /// Further wire names in answers, the first one present wins.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+}
+
+impl Field {
+    pub fn is_list(&self) -> bool {
+        self.ty.as_ref().starts_with('[')
+    }
+
+    /// The type without the brackets of a list.
+    pub fn element(&self) -> &str {
+        self.ty.as_ref().trim_start_matches('[').trim_end_matches(']')
+    }
+}
+
+/// A rule over several fields. It is broken when every condition holds.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    pub field: Spanned<String>,
+    pub rule: String,
+    pub code: Option<String>,
+    pub message: String,
+    pub when: Vec<Condition>,
+    /// The rule is judged before the checks of this field; otherwise after those of all fields.
+    pub before: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Condition {
+    Is(String, String),
+    Not(String, String),
+    Set(String),
+    Unset(String),
+}
+
+impl Condition {
+    pub fn field(&self) -> &str {
+        match self {
+            Self::Is(field, _) | Self::Not(field, _) | Self::Set(field) | Self::Unset(field) => field,
+        }
+    }
+}
+
+/// The forms that `rtc_core::validate::pattern` knows, with a regular expression for the OpenAPI document
+/// and words for the error.
+pub const PATTERNS: &[(&str, &str, &str)] = &[
+    ("alphanumeric", "^[A-Za-z0-9]*$", "ASCII letters and digits only"),
+    ("digits", "^[0-9]*$", "decimal digits only"),
+    ("name", "^[A-Za-z0-9_.-]*$", "ASCII letters, digits, `_`, `.` and `-` only"),
+    ("visible_ascii", "^[!-~]*$", "visible ASCII characters only"),
+    ("not_blank", "\\S", "more than white space"),
+    ("printable", "^[^\\x00-\\x1f\\x7f]*$", "free of control characters"),
+    ("ipv4", "^[0-9]{1,3}(\\.[0-9]{1,3}){3}$", "an IPv4 address in dotted-quad form"),
+    ("segment", "^(?!\\.{1,2}$).+$", "neither empty nor `.` nor `..`"),
+    ("date", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "a date YYYY-MM-DD"),
+    ("date_time", "^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$", "a time YYYY-MM-DD HH:MM:SS in UTC"),
+];
+
+/// Forms of one provider, implemented in its `crate::model`.
+pub const PROVIDER_PATTERNS: &[(&str, &str, &str)] = &[(
+    "channel_arn",
+    "^arn:aws[a-z-]*:kinesisvideo:[a-z0-9-]+:[0-9]+:[a-z]+/[a-zA-Z0-9_.-]+/[0-9]+$",
+    "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+)];
+
+pub fn pattern(name: &str) -> Option<&'static (&'static str, &'static str, &'static str)> {
+    PATTERNS.iter().chain(PROVIDER_PATTERNS).find(|p| p.0 == name)
+}
+
+const SCALARS: &[&str] = &["text", "secret", "bool", "u32", "u64", "i64", "f64", "json"];
+const RULES: &[&str] =
+    &["required", "length", "range", "pattern", "one_of", "forbidden", "scheme", "query", "conflict"];
+
+/// Reads and checks a file.
+pub fn read(path: &Path) -> Result<Spec, String> {
+    let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    parse(&path.display().to_string(), &text)
+}
+
+pub fn parse(file: &str, text: &str) -> Result<Spec, String> {
+    let spec: Spec = toml::from_str(text).map_err(|e| {
+        let line = e.span().map_or(0, |s| line_of(text, s.start));
+        format!("{file}:{line}: {}", e.message())
+    })?;
+    let mut faults = Vec::new();
+    let mut fault = |span: std::ops::Range<usize>, message: String| {
+        faults.push(format!("{file}:{}: {message}", line_of(text, span.start)));
+    };
+    Checker { spec: &spec }.check(&mut fault);
+    if faults.is_empty() { Ok(spec) } else { Err(faults.join("\n")) }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes()[..offset.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1
+}
+
+type Report<'a> = &'a mut dyn FnMut(std::ops::Range<usize>, String);
+
+struct Checker<'a> {
+    spec: &'a Spec,
+}
+
+impl Checker<'_> {
+    fn check(&self, fault: Report<'_>) {
+        let mut types = BTreeSet::new();
+        let names = self.spec.enums.iter().map(|e| &e.name).chain(self.spec.structs.iter().map(|s| &s.name));
+        for name in names.chain(self.spec.models.iter().map(|m| &m.name)) {
+            if !types.insert(name.as_ref().clone()) {
+                fault(name.span(), format!("the type {} is defined twice", name.as_ref()));
+            }
+        }
+        for e in &self.spec.enums {
+            self.check_enum(e, fault);
+        }
+        for s in self.spec.structs.iter().chain(&self.spec.models) {
+            self.check_fields(&s.fields, &s.rules, fault);
+        }
+        let mut operations = BTreeSet::new();
+        for operation in &self.spec.operations {
+            if !operations.insert(operation.name.as_ref().clone()) {
+                fault(operation.name.span(), format!("the operation {} is defined twice", operation.name.as_ref()));
+            }
+            self.check_operation(operation, fault);
+        }
+    }
+
+    fn check_enum(&self, e: &Enum, fault: Report<'_>) {
+        let mut seen = BTreeSet::new();
+        for value in &e.values {
+            if !seen.insert(value.wire.as_ref()) {
+                fault(value.wire.span(), format!("{} has the wire value {:?} twice", e.name.as_ref(), value.wire.as_ref()));
+            }
+        }
+    }
+
+    fn check_operation(&self, operation: &Operation, fault: Report<'_>) {
+        let span = operation.name.span();
+        let name = operation.name.as_ref();
+        self.check_fields(&operation.fields, &operation.rules, fault);
+        if operation.kind == Kind::Http {
+            match operation.method.as_deref() {
+                Some("GET" | "POST" | "PUT" | "PATCH" | "DELETE") => {}
+                _ => fault(span.clone(), format!("{name}: method must be GET, POST, PUT, PATCH or DELETE")),
+            }
+            if operation.output.is_none() {
+                fault(span.clone(), format!("{name}: output is missing (use \"()\" for none)"));
+            }
+            if self.spec.provider.service.is_none() {
+                fault(span.clone(), format!("{name}: provider.service is missing"));
+            }
+        }
+        for segment in operation.path.split('/').filter(|s| s.starts_with('{')) {
+            let variable = segment.trim_matches(['{', '}']);
+            let known = operation.fields.iter().any(|f| f.place == Place::Path && f.name.as_ref() == variable);
+            if !known && operation.path_fn.is_none() {
+                fault(span.clone(), format!("{name}: the path names {variable}, which no field has"));
+            }
+        }
+        for field in &operation.fields {
+            if field.place == Place::Path && !operation.path.contains(&format!("{{{}}}", field.name.as_ref())) {
+                fault(field.name.span(), format!("{}: no such variable in the path", field.name.as_ref()));
+            }
+            if field.place == Place::Body && operation.kind == Kind::Http && operation.body == BodyKind::None {
+                fault(field.name.span(), format!("{}: {name} has no body", field.name.as_ref()));
+            }
+        }
+        if operation.replay == Replay::Key && !operation.fields.iter().any(|f| f.name.as_ref() == "idempotency_key") {
+            fault(span.clone(), format!("{name}: replay = \"key\" needs a field idempotency_key"));
+        }
+        if let Some(args) = &operation.args {
+            if serde_json::from_str::<Vec<serde_json::Value>>(args).is_err() {
+                fault(span, format!("{name}: args must be a JSON array"));
+            }
+        }
+    }
+
+    fn check_fields(&self, fields: &[Field], rules: &[Rule], fault: Report<'_>) {
+        let (mut names, mut wires) = (BTreeSet::new(), BTreeSet::new());
+        for field in fields {
+            let name = field.name.as_ref();
+            if !names.insert(name) {
+                fault(field.name.span(), format!("the field {name} is defined twice"));
+            }
+            if !wires.insert((field.place as u8, field.wire.as_ref())) {
+                fault(field.wire.span(), format!("the wire name {:?} is used twice", field.wire.as_ref()));
+            }
+            self.check_field(field, fault);
+        }
+        for rule in rules {
+            if !RULES.contains(&rule.rule.as_str()) {
+                fault(rule.field.span(), format!("there is no rule {:?}", rule.rule));
+            }
+            let named = rule.when.iter().map(Condition::field).chain([rule.field.as_ref().as_str()]);
+            for name in named.chain(rule.before.as_ref().map(|b| b.as_ref().as_str())) {
+                if !names.contains(&name.to_owned()) {
+                    fault(rule.field.span(), format!("the rule names {name}, which no field has"));
+                }
+            }
+        }
+    }
+
+    fn check_field(&self, field: &Field, fault: Report<'_>) {
+        let name = field.name.as_ref();
+        let element = field.element();
+        let is_enum = self.spec.enums.iter().any(|e| e.name.as_ref() == element);
+        let is_struct = self.spec.structs.iter().chain(&self.spec.models).any(|s| s.name.as_ref() == element);
+        if !SCALARS.contains(&element) && !is_enum && !is_struct {
+            fault(field.ty.span(), format!("{name}: there is no type {element:?}"));
+        }
+        let textual = matches!(element, "text" | "secret");
+        let numeric = matches!(element, "u32" | "u64" | "i64" | "f64");
+        if (field.min_length.is_some() || field.max_length.is_some()) && !textual && !field.is_list() {
+            fault(field.name.span(), format!("{name}: only texts and lists have a length"));
+        }
+        if textual && field.max_length.is_some() && field.unit.is_none() {
+            fault(field.name.span(), format!("{name}: say whether the length is in chars or bytes (unit)"));
+        }
+        if (field.min.is_some() || field.max.is_some()) && !numeric {
+            fault(field.name.span(), format!("{name}: only numbers have bounds (type {element})"));
+        }
+        if matches!(element, "u32" | "u64") && field.min.is_some_and(|m| m < 0) {
+            fault(field.name.span(), format!("{name}: an unsigned number cannot be negative"));
+        }
+        if matches!((field.min, field.max), (Some(min), Some(max)) if min > max)
+            || matches!((field.min_length, field.max_length), (Some(min), Some(max)) if min > max)
+        {
+            fault(field.name.span(), format!("{name}: the lower bound is above the upper one"));
+        }
+        if let Some(p) = &field.pattern {
+            if pattern(p.as_ref()).is_none() {
+                fault(p.span(), format!("{name}: there is no pattern {:?}", p.as_ref()));
+            }
+            if !textual {
+                fault(p.span(), format!("{name}: only texts have a pattern"));
+            }
+        }
+        if field.required && field.default.is_some() {
+            fault(field.name.span(), format!("{name}: a required field has no default"));
+        }
+        if let (Some(default), true) = (&field.default, is_enum) {
+            let known = self.spec.enums.iter().any(|e| {
+                e.name.as_ref() == element && e.values.iter().any(|v| v.name.as_ref() == default)
+            });
+            if !known {
+                fault(field.name.span(), format!("{name}: {element} has no value {default}"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "[provider]\nname = \"p\"\ntitle = \"P\"\nservice = \"S\"\nserver = \"https://x\"\n";
+
+    fn faults(rest: &str) -> String {
+        parse("p.toml", &format!("{HEAD}{rest}")).unwrap_err()
+    }
+
+    #[test]
+    fn faults_name_file_and_line() {
+        let operation = "[[operation]]\nname = \"a\"\ndoc = \"\"\nsource = \"\"\nmethod = \"POST\"\npath = \"/x\"\nbody = \"json\"\noutput = \"()\"\n";
+        let field = "[[operation.field]]\nname = \"f\"\nwire = \"F\"\ntype = \"bool\"\ndoc = \"\"\nmin = 1\n";
+        let text = faults(&format!("{operation}{field}{field}"));
+        assert!(text.contains("p.toml:15: f: only numbers have bounds"), "{text}");
+        assert!(text.contains("p.toml:21: the field f is defined twice"), "{text}");
+        assert!(text.contains("the wire name \"F\" is used twice"), "{text}");
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        assert!(faults("[[operation]]\nnam = \"a\"\n").contains("p.toml:7"), "{}", faults("[[operation]]\nnam = \"a\"\n"));
+    }
+}
