@@ -38,7 +38,10 @@ pub fn run(root: &Path, check: bool) -> Result<(), String> {
             stale.join("\n  ")
         ));
     }
-    println!("codegen: {}", if check { "everything is up to date".into() } else { format!("{written} files written") });
+    println!(
+        "codegen: {}",
+        if check { "everything is up to date".into() } else { format!("{written} files written") }
+    );
     Ok(())
 }
 
@@ -52,11 +55,15 @@ fn generate(root: &Path, provider: &str) -> Result<Vec<(PathBuf, String)>, Strin
     let krate = PathBuf::from(format!("crates/{provider}"));
     let name = provider.replace('-', "_");
     let readme_path = krate.join("README.md");
-    let old = std::fs::read_to_string(root.join(&readme_path)).map_err(|e| format!("{}: {e}", readme_path.display()))?;
+    let old = std::fs::read_to_string(root.join(&readme_path))
+        .map_err(|e| format!("{}: {e}", readme_path.display()))?;
     let renewed = readme::with_table(&old, &spec).map_err(|e| format!("{}: {e}", readme_path.display()))?;
     Ok(vec![
         (krate.join("src/generated.rs"), pretty(&header, &rust::module(&spec))?),
-        (format!("crates/rtc-emulator/src/generated/{name}.rs").into(), pretty(&header, &emulator::module(&spec))?),
+        (
+            format!("crates/rtc-emulator/src/generated/{name}.rs").into(),
+            pretty(&header, &emulator::module(&spec))?,
+        ),
         (format!("crates/rtc-cli/src/generated/{name}.rs").into(), pretty(&header, &cli::module(&spec))?),
         (krate.join("openapi.json"), openapi::document(&spec)),
         (readme_path, renewed),
@@ -64,6 +71,7 @@ fn generate(root: &Path, provider: &str) -> Result<Vec<(PathBuf, String)>, Strin
 }
 
 fn pretty(header: &str, code: &str) -> Result<String, String> {
-    let file = syn::parse_file(code).map_err(|e| format!("the generator wrote something that is not Rust: {e}\n{code}"))?;
+    let file = syn::parse_file(code)
+        .map_err(|e| format!("the generator wrote something that is not Rust: {e}\n{code}"))?;
     Ok(format!("{header}{}", prettyplease::unparse(&file)))
 }

@@ -71,7 +71,8 @@ impl OpenTok {
     pub(crate) fn new(credentials: Credentials) -> Result<Self, AuthError> {
         let key = credentials.api_secret.expose().as_bytes();
         // HMAC takes keys of any length, so neither of these fails.
-        let sha256 = Hmac::new_from_slice(key).map_err(|_| AuthError::new("the API secret cannot be a key"))?;
+        let sha256 =
+            Hmac::new_from_slice(key).map_err(|_| AuthError::new("the API secret cannot be a key"))?;
         let sha1 = Hmac::new_from_slice(key).map_err(|_| AuthError::new("the API secret cannot be a key"))?;
         Ok(Self { credentials: Arc::new(credentials), sha256, sha1 })
     }

@@ -98,7 +98,13 @@ fn xml_sessions(body: &[u8]) -> Result<Vec<Session>, DecodeError> {
 }
 
 fn empty_session() -> Session {
-    Session { session_id: String::new(), project_id: None, partner_id: None, create_dt: None, media_server_url: None }
+    Session {
+        session_id: String::new(),
+        project_id: None,
+        partner_id: None,
+        create_dt: None,
+        media_server_url: None,
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -121,7 +127,8 @@ pub(crate) fn refusal(operation: &'static str, response: &Response<Bytes>) -> Op
         let code = document.code.and_then(|c| u16::try_from(c).ok());
         status = code.and_then(|c| StatusCode::from_u16(c).ok()).unwrap_or(StatusCode::BAD_REQUEST);
     }
-    let document = document.or_else(|| serde_json::from_slice(without_bom(response.body())).ok()).unwrap_or_default();
+    let document =
+        document.or_else(|| serde_json::from_slice(without_bom(response.body())).ok()).unwrap_or_default();
     Some(OpenTokError::Api {
         operation,
         status,

@@ -59,7 +59,13 @@ impl SessionId {
     /// A violation of `session_id`: the text is not a session id.
     pub fn decode(&self) -> Result<SessionIdParts, Violations> {
         self.parts().ok_or_else(|| {
-            Violation::new("session_id", "sessionId", Rule::Pattern, "must be a session id as OpenTok gives it").into()
+            Violation::new(
+                "session_id",
+                "sessionId",
+                Rule::Pattern,
+                "must be a session id as OpenTok gives it",
+            )
+            .into()
         })
     }
 
@@ -78,13 +84,20 @@ impl SessionId {
         let text = String::from_utf8_lossy(&bytes);
         let mut fields = text.split('~');
         let _version = fields.next()?;
-        let api_key = fields.next().filter(|key| !key.is_empty() && key.chars().all(key_character))?.to_owned();
+        let api_key =
+            fields.next().filter(|key| !key.is_empty() && key.chars().all(key_character))?.to_owned();
         let field = |text: Option<&str>| text.filter(|t| !t.is_empty()).map(str::to_owned);
         let location = field(fields.next());
         let created = fields.next().filter(|t| !t.is_empty());
         let create_time_ms = created.and_then(|t| t.parse().ok());
         let create_time_raw = created.filter(|_| create_time_ms.is_none()).map(str::to_owned);
-        Some(SessionIdParts { api_key, location, create_time_raw, create_time_ms, nonce: field(fields.next()) })
+        Some(SessionIdParts {
+            api_key,
+            location,
+            create_time_raw,
+            create_time_ms,
+            nonce: field(fields.next()),
+        })
     }
 }
 
@@ -132,7 +145,10 @@ mod tests {
     #[test]
     fn old_and_new_forms() {
         let parts = |text: &str| SessionId::new(text).parts();
-        let old = parts("1_MX4xMjM0NTZ-MTIuMzQuNTYuNzh-TW9uIE1hciAxNyAwMTo0ODo1NSBQRFQgMjAxNH4wLjM0MTM0MzE0MDIyOTU4Mjh-").unwrap();
+        let old = parts(
+            "1_MX4xMjM0NTZ-MTIuMzQuNTYuNzh-TW9uIE1hciAxNyAwMTo0ODo1NSBQRFQgMjAxNH4wLjM0MTM0MzE0MDIyOTU4Mjh-",
+        )
+        .unwrap();
         assert_eq!(old.api_key, "123456");
         assert_eq!(old.location.as_deref(), Some("12.34.56.78"));
         assert_eq!(old.create_time_raw.as_deref(), Some("Mon Mar 17 01:48:55 PDT 2014"));

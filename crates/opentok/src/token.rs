@@ -84,7 +84,12 @@ impl VerifiedToken {
     /// When it expires. A token that does not say so lives for a day.
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
-        let number = |value: &Value| value.as_u64().or_else(|| value.as_f64().map(|f| f as u64)).or_else(|| value.as_str()?.parse().ok());
+        let number = |value: &Value| {
+            value
+                .as_u64()
+                .or_else(|| value.as_f64().map(|f| f as u64))
+                .or_else(|| value.as_str()?.parse().ok())
+        };
         let of = |name: &str| self.claims.get(name).or_else(|| self.fields.get(name)).and_then(number);
         let made = || of("iat").or_else(|| of("create_time")).map(|t| t.saturating_add(DEFAULT_SECONDS));
         let seconds = of("exp").or_else(|| of("expire_time")).or_else(made)?;
@@ -108,7 +113,8 @@ pub(crate) fn generate(service: &OpenTok, request: &GenerateToken, now: u64) -> 
             u64::from_ne_bytes(bytes).to_string()
         }
     };
-    let parts = Parts { request, nonce: &nonce, now, expires, classes: request.initial_layout_class_list.join(" ") };
+    let parts =
+        Parts { request, nonce: &nonce, now, expires, classes: request.initial_layout_class_list.join(" ") };
     let text = if request.token_type == TokenFormat::T1 { parts.t1(service) } else { parts.jwt(service) };
     Ok(Token(text.into()))
 }
@@ -122,14 +128,24 @@ fn context_checks(service: &OpenTok, request: &GenerateToken, now: u64, checks: 
     }
     if request.expire_time.is_some_and(|at| at < now || at > now + MAX_SECONDS) {
         let field = Field::new("expire_time", "expire_time");
-        checks.report(field, Rule::Range, None, "must lie between now and 30 days ahead, in seconds since 1970");
+        checks.report(
+            field,
+            Rule::Range,
+            None,
+            "must lie between now and 30 days ahead, in seconds since 1970",
+        );
     }
     let classes = &request.initial_layout_class_list;
     let field = Field::new("initial_layout_class_list", "initial_layout_class_list");
     if classes.iter().any(|class| class.is_empty() || class.contains(char::is_whitespace)) {
         checks.report(field, Rule::Pattern, None, "must hold names without white space");
     } else if classes.iter().map(|class| class.chars().count() + 1).sum::<usize>() > MAX_CLASSES + 1 {
-        checks.report(field, Rule::Length, None, "must be at most 1000 characters long when joined by spaces");
+        checks.report(
+            field,
+            Rule::Length,
+            None,
+            "must be at most 1000 characters long when joined by spaces",
+        );
     }
 }
 
@@ -211,7 +227,8 @@ pub(crate) fn verify(service: &OpenTok, token: &str, now: SystemTime) -> Result<
 
 fn verify_t1(service: &OpenTok, rest: &str) -> std::result::Result<VerifiedToken, TokenFault> {
     // Both alphabets are in use, but never in one token. Both engines refuse non-canonical forms.
-    let bytes = STANDARD.decode(rest).or_else(|_| URL_SAFE.decode(rest)).map_err(|_| TokenFault::Malformed)?;
+    let bytes =
+        STANDARD.decode(rest).or_else(|_| URL_SAFE.decode(rest)).map_err(|_| TokenFault::Malformed)?;
     let text = String::from_utf8(bytes).map_err(|_| TokenFault::Malformed)?;
     let (head, data) = text.split_once(':').ok_or(TokenFault::Malformed)?;
     let (partner_id, signature) = head

@@ -95,7 +95,6 @@ impl<S: Service> Caller<S> {
     }
 
     /// Prepares a call of `operation`; nothing happens before it is awaited.
-    #[must_use]
     pub fn call<O: Operation<S>>(&self, operation: O) -> Call<S, O> {
         Call { caller: self.clone(), operation, options: CallOptions::default(), gate: None }
     }
@@ -238,7 +237,11 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
 
     /// The order of everything that comes before the first attempt. A gated call looks at its gate and its
     /// credentials first, as the reference of the provider that has one does.
-    async fn guarded(&self, total: Duration, progress: &mut Progress) -> Result<Reply<O::Output>, Error<S::Error>> {
+    async fn guarded(
+        &self,
+        total: Duration,
+        progress: &mut Progress,
+    ) -> Result<Reply<O::Output>, Error<S::Error>> {
         let shared = &*self.caller.0;
         let Some(gate) = &self.gate else {
             self.operation.validate()?;
@@ -296,7 +299,9 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
         match &self.options.endpoint {
             Some((text, trust)) => Ok((Cow::Owned(shared.policy.parse(text, *trust)?), *trust)),
             // The client's own endpoint was checked when the client was built.
-            None => Ok((Cow::Borrowed(shared.service.base(&O::META).unwrap_or(&shared.base)), Trust::Configured)),
+            None => {
+                Ok((Cow::Borrowed(shared.service.base(&O::META).unwrap_or(&shared.base)), Trust::Configured))
+            }
         }
     }
 
@@ -333,7 +338,9 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
             Err(error) => {
                 let passing = matches!(
                     error.kind(),
-                    TransportErrorKind::Connect | TransportErrorKind::ConnectTimeout | TransportErrorKind::Interrupted
+                    TransportErrorKind::Connect
+                        | TransportErrorKind::ConnectTimeout
+                        | TransportErrorKind::Interrupted
                 );
                 let again = passing && (error.is_unsent() || self.may_replay());
                 progress.sent |= !error.is_unsent();
@@ -425,7 +432,11 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
                 RetryHint::ClockSkew if self.resync(response.headers()) => Repeat::AfterResync,
                 RetryHint::ClockSkew => Repeat::No,
             };
-            return Err(Failed { error: Error::new(Reason::Service(refusal)).with_head(head), repeat, floor });
+            return Err(Failed {
+                error: Error::new(Reason::Service(refusal)).with_head(head),
+                repeat,
+                floor,
+            });
         }
         let headers = response.headers().clone();
         match self.operation.decode(uri, response) {
@@ -437,7 +448,8 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
     /// Takes the clock skew from the answer's `Date`; false when it tells nothing new.
     fn resync(&self, headers: &HeaderMap) -> bool {
         let shared = &*self.caller.0;
-        let date = headers.get(DATE).and_then(|v| v.to_str().ok()).and_then(|v| httpdate::parse_http_date(v).ok());
+        let date =
+            headers.get(DATE).and_then(|v| v.to_str().ok()).and_then(|v| httpdate::parse_http_date(v).ok());
         let Some(date) = date else { return false };
         let now = shared.clock.now();
         let millis = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);

@@ -8,11 +8,12 @@ use url::Url;
 use crate::caller::{Caller, Shared};
 use crate::clock::{Clock, SharedClock};
 use crate::endpoint::{EndpointPolicy, Trust};
-use crate::error::{Error, Reason};
+use crate::error::Error;
 use crate::operation::Service;
 use crate::retry::{RetryBudget, RetryPolicy};
 use crate::secret::Secret;
 use crate::store::{SharedStore, Store};
+use crate::transport::channel::{Connect, SharedConnect};
 use crate::transport::{Limits, SharedTransport, Transport, TransportError, TransportErrorKind};
 
 /// The settings that all clients share; provider builders hold one and offer its setters through
@@ -48,6 +49,12 @@ pub struct ClientConfig {
     pub store: SharedStore,
     /// The transport, where it is not the built-in one.
     pub transport: Option<SharedTransport>,
+    /// The connector of WebSockets, where it is not the built-in one.
+    pub connector: Option<SharedConnect>,
+}
+
+fn setup(message: impl Into<String>) -> TransportError {
+    TransportError::new(TransportErrorKind::Setup(message.into()))
 }
 
 impl ClientConfig {
@@ -69,6 +76,7 @@ impl ClientConfig {
             clock: SharedClock::default(),
             store: SharedStore::default(),
             transport: None,
+            connector: None,
         }
     }
 
@@ -112,21 +120,44 @@ impl ClientConfig {
 
     #[cfg(not(feature = "_reqwest"))]
     fn built_in(&self) -> Result<SharedTransport, TransportError> {
-        Err(TransportError::new(TransportErrorKind::Setup(
-            "there is no HTTP transport: turn on the feature `rustls` (or `rustls-ring`), or give the builder a transport".into(),
-        )))
+        Err(setup(
+            "there is no HTTP transport: turn on the feature `rustls` (or `rustls-ring`), or give the builder a transport",
+        ))
     }
 
-    /// A caller of `service` with these settings. `agent` names the SDK and its version.
+    /// The connector of WebSockets: the given one, or the built-in one.
     ///
     /// # Errors
-    /// When the endpoint, a header, a certificate or the proxy cannot be used.
-    pub fn caller<S: Service>(mut self, service: S, default_base: &str, agent: &str) -> Result<Caller<S>, Error<S::Error>> {
-        let base = self.base(default_base)?;
-        // From here on the policy knows whether the user's own endpoint is private.
-        self.policy = self.policy.for_base(&base);
-        let transport = self.transport()?;
-        let setup = |message: String| Error::<S::Error>::new(Reason::Transport(TransportError::new(TransportErrorKind::Setup(message))));
+    /// When a certificate, a header or the proxy cannot be used.
+    #[cfg(feature = "websocket")]
+    pub fn connector(&self) -> Result<SharedConnect, TransportError> {
+        use crate::transport::websocket::{Proxy, WebSocketConnector};
+        if let Some(connector) = &self.connector {
+            return Ok(connector.clone());
+        }
+        let proxy = match &self.proxy {
+            Some(proxy) if proxy.is_empty() => Proxy::Direct,
+            Some(proxy) => {
+                Proxy::Url(Url::parse(proxy.expose()).map_err(|_| setup("the proxy is not a URL"))?)
+            }
+            None => Proxy::Environment,
+        };
+        let connector = WebSocketConnector::new()
+            .with_policy(self.policy.clone())
+            .with_headers(self.header_map()?)
+            .with_proxy(proxy)
+            .with_clock(self.clock.clone());
+        #[cfg(feature = "_reqwest")]
+        let connector = {
+            use crate::transport::tls::{TlsOptions, client_config};
+            let options =
+                TlsOptions::new(&self.root_certificates, self.client_identity.as_ref()).map_err(setup)?;
+            connector.with_tls(std::sync::Arc::new(move || client_config(&options, false)))
+        };
+        Ok(SharedConnect::new(connector))
+    }
+
+    fn header_map(&self) -> Result<HeaderMap, TransportError> {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
             let parsed = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value));
@@ -135,12 +166,30 @@ impl ClientConfig {
             };
             headers.append(key, value);
         }
+        Ok(headers)
+    }
+
+    /// A caller of `service` with these settings. `agent` names the SDK and its version.
+    ///
+    /// # Errors
+    /// When the endpoint, a header, a certificate or the proxy cannot be used.
+    pub fn caller<S: Service>(
+        mut self,
+        service: S,
+        default_base: &str,
+        agent: &str,
+    ) -> Result<Caller<S>, Error<S::Error>> {
+        let base = self.base(default_base)?;
+        // From here on the policy knows whether the user's own endpoint is private.
+        self.policy = self.policy.for_base(&base);
+        let transport = self.transport()?;
+        let headers = self.header_map()?;
         let user_agent = match &self.application {
             Some(application) => format!("{application} {agent}"),
             None => agent.to_owned(),
         };
         let user_agent = HeaderValue::from_str(&user_agent)
-            .map_err(|_| setup("the application name holds a character that no header may hold".into()))?;
+            .map_err(|_| setup("the application name holds a character that no header may hold"))?;
         Ok(Caller::new(Shared {
             service,
             base,
@@ -166,6 +215,11 @@ impl ClientConfig {
     /// Uses this store.
     pub fn set_store(&mut self, store: impl Store) {
         self.store = SharedStore::new(store);
+    }
+
+    /// Opens WebSockets with this connector.
+    pub fn set_connector(&mut self, connector: impl Connect) {
+        self.connector = Some(SharedConnect::new(connector));
     }
 
     /// Uses this transport.

@@ -104,7 +104,8 @@ impl RequestBuilder {
         }
         let mut request = Request::new(self.body);
         *request.method_mut() = self.method;
-        *request.uri_mut() = self.url.parse().map_err(|_| EncodeError::new("the URL is too long or not valid"))?;
+        *request.uri_mut() =
+            self.url.parse().map_err(|_| EncodeError::new("the URL is too long or not valid"))?;
         *request.headers_mut() = self.headers;
         Ok(request)
     }
@@ -222,7 +223,10 @@ impl WireText for Secret {
 ///
 /// # Errors
 /// Never of its own.
-pub fn as_text<T: std::fmt::Display, S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+pub fn as_text<T: std::fmt::Display, S: serde::Serializer>(
+    value: &T,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
 
@@ -269,9 +273,13 @@ mod tests {
 
     #[test]
     fn bodies() {
-        let json = JsonObject::new().member("a", "x").optional("b", None::<&u32>).member("k", &Secret::new("s"));
+        let json =
+            JsonObject::new().member("a", "x").optional("b", None::<&u32>).member("k", &Secret::new("s"));
         assert_eq!(&json.finish().unwrap()[..], br#"{"a":"x","k":"s"}"#);
-        assert_eq!(FormBody::new().field("p2p.preference", "a b").field("c", "&").0, "p2p.preference=a+b&c=%26");
+        assert_eq!(
+            FormBody::new().field("p2p.preference", "a b").field("c", "&").0,
+            "p2p.preference=a+b&c=%26"
+        );
     }
 
     #[test]

@@ -22,14 +22,18 @@ pub use bytes::Bytes;
 pub use caller::{Call, Caller, Gate, Permit, Reply};
 pub use clock::{BoxFuture, Clock, SharedClock, SystemClock, timeout, unix_seconds};
 pub use config::ClientConfig;
-pub use endpoint::{EndpointError, EndpointPolicy, IpNet, Trust, is_host_within, is_loopback_url, is_private_or_loopback};
+pub use endpoint::{
+    EndpointError, EndpointPolicy, IpNet, Trust, is_host_within, is_loopback_url, is_private_or_loopback,
+};
 pub use error::{AuthError, DecodeError, EncodeError, Error, ErrorKind, Reason, RetryHint, ServiceError};
 pub use http;
 pub use operation::{Answer, Auth, Meta, Operation, Replay, Service, Target};
+pub use pacer::Pacer;
 pub use retry::{RetryPolicy, retry_after};
 pub use secret::{REDACTED, Revealed, Secret, constant_time_eq};
-pub use pacer::Pacer;
-pub use store::{Busy, Claim, ClaimToken, FileStore, MemoryStore, Rate, SharedStore, Store, StoreError, Taken};
+pub use store::{
+    Busy, Claim, ClaimToken, FileStore, MemoryStore, Rate, SharedStore, Store, StoreError, Taken,
+};
 pub use transport::{Body, Limits, SharedTransport, Transport, TransportError, TransportErrorKind};
 pub use url::Url;
 pub use validate::{Rule, Violation, Violations};

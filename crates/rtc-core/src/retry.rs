@@ -30,12 +30,7 @@ pub struct RetryPolicy {
 impl Default for RetryPolicy {
     /// Three attempts, 100 ms unit, 10 s cap, a budget of 100.
     fn default() -> Self {
-        Self {
-            max_attempts: 3,
-            base: Duration::from_millis(100),
-            cap: Duration::from_secs(10),
-            budget: 100,
-        }
+        Self { max_attempts: 3, base: Duration::from_millis(100), cap: Duration::from_secs(10), budget: 100 }
     }
 }
 

@@ -137,7 +137,8 @@ impl ManualClock {
         let mut hands = lock(&self.0);
         hands.passed += by;
         let passed = hands.passed;
-        let (due, asleep) = std::mem::take(&mut hands.sleepers).into_iter().partition(|(until, _)| *until <= passed);
+        let (due, asleep) =
+            std::mem::take(&mut hands.sleepers).into_iter().partition(|(until, _)| *until <= passed);
         hands.sleepers = asleep;
         drop(hands);
         let due: Vec<(Duration, Waker)> = due;

@@ -203,7 +203,13 @@ impl Checks {
         message: impl Into<Cow<'static, str>>,
     ) {
         let (name, wire) = self.path_of(field);
-        self.found.push(Violation { field: name, wire, rule, code: code.map(Cow::Borrowed), message: message.into() });
+        self.found.push(Violation {
+            field: name,
+            wire,
+            rule,
+            code: code.map(Cow::Borrowed),
+            message: message.into(),
+        });
     }
 
     /// Requires `min <= value <= max`.
@@ -440,7 +446,7 @@ pub mod pattern {
     pub fn date_time(text: &str) -> bool {
         let b = text.as_bytes();
         let number = |range: std::ops::Range<usize>| {
-            b.get(range).filter(|d| d.iter().all(u8::is_ascii_digit)).map(|d| two(d))
+            b.get(range).filter(|d| d.iter().all(u8::is_ascii_digit)).map(two)
         };
         b.len() == 19
             && ymd(b).is_some()
@@ -491,7 +497,10 @@ mod tests {
             c.one_of(Field::new("mode", "Mode"), false, "group, lecture", Some("10019"));
         });
         let found: Vec<_> = checks.finish().unwrap_err().into_iter().collect();
-        assert_eq!(found.iter().map(|v| v.rule).collect::<Vec<_>>(), [Rule::Length, Rule::Range, Rule::OneOf]);
+        assert_eq!(
+            found.iter().map(|v| v.rule).collect::<Vec<_>>(),
+            [Rule::Length, Rule::Range, Rule::OneOf]
+        );
         assert_eq!(found[2].field, "settings.mode");
         assert_eq!(found[2].wire, "settings.Mode");
         assert_eq!(found[2].code.as_deref(), Some("10019"));
@@ -513,7 +522,13 @@ mod tests {
             assert!(!pattern::ipv4(bad), "{bad:?}");
         }
         assert!(pattern::date_time("2024-02-29 23:59:59"));
-        for bad in ["2023-02-29 00:00:00", "2024-01-01 24:00:00", "2024-01-01T00:00:00", "2024-1-01 00:00:00", "äääääääää"] {
+        for bad in [
+            "2023-02-29 00:00:00",
+            "2024-01-01 24:00:00",
+            "2024-01-01T00:00:00",
+            "2024-1-01 00:00:00",
+            "äääääääää",
+        ] {
             assert!(!pattern::date_time(bad), "{bad:?}");
         }
         assert!(pattern::date("2026-11-22") && !pattern::date("2026-13-01"));

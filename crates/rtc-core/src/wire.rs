@@ -222,10 +222,19 @@ mod tests {
     #[test]
     fn lenient_scalars_strict_structure() {
         let read = serde_json::from_str::<Answer>;
-        let full = Answer { id: Some("7".into()), ttl: Some(60), on: Some(true), uris: vec!["a".into(), "1".into()] };
+        let full = Answer {
+            id: Some("7".into()),
+            ttl: Some(60),
+            on: Some(true),
+            uris: vec!["a".into(), "1".into()],
+        };
         assert_eq!(read(r#"{"id":7,"ttl":"60","on":"true","uris":["a",null,1]}"#).unwrap(), full);
         assert_eq!(read(r#"{"id":"7","ttl":60.0,"on":true,"uris":["a",1]}"#).unwrap(), full);
         assert_eq!(read(r#"{"id":null,"ttl":null,"uris":null}"#).unwrap(), Answer::default());
-        assert!(read(r#"{"uris":{}}"#).is_err() && read(r#"{"ttl":-1}"#).is_err() && read(r#"{"id":{}}"#).is_err());
+        assert!(
+            read(r#"{"uris":{}}"#).is_err()
+                && read(r#"{"ttl":-1}"#).is_err()
+                && read(r#"{"id":{}}"#).is_err()
+        );
     }
 }

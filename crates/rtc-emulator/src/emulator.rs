@@ -111,22 +111,10 @@ impl EmulatorBuilder {
         let mut listeners = vec![(plain, Layer::Plain)];
         let (mut https, mut ca_pem) = (None, None);
         if self.tls {
-            #[cfg(feature = "tls")]
-            {
-                let listener = TcpListener::bind((self.bind, self.tls_port)).await?;
-                https = Some(format!("https://{}", reachable(listener.local_addr()?)));
-                let (acceptor, pem) = crate::tls::acceptor()?;
-                listeners.push((listener, Layer::Tls(acceptor)));
-                ca_pem = Some(pem);
-            }
-            #[cfg(not(feature = "tls"))]
-            {
-                (https, ca_pem) = (None, None);
-                return Err(io::Error::new(
-                    io::ErrorKind::Unsupported,
-                    "rtc-emulator is built without `tls`",
-                ));
-            }
+            let (listener, layer, pem) = secure(self.bind, self.tls_port).await?;
+            https = Some(format!("https://{}", reachable(listener.local_addr()?)));
+            ca_pem = Some(pem);
+            listeners.push((listener, layer));
         }
         let (stop, stopped) = watch::channel(false);
         let shared = Arc::new(Shared {
@@ -312,6 +300,17 @@ impl fmt::Debug for Emulator {
             .field("tls_url", &self.tls_url())
             .finish_non_exhaustive()
     }
+}
+
+#[cfg(feature = "tls")]
+async fn secure(bind: IpAddr, port: u16) -> io::Result<(TcpListener, Layer, String)> {
+    let (acceptor, pem) = crate::tls::acceptor()?;
+    Ok((TcpListener::bind((bind, port)).await?, Layer::Tls(acceptor), pem))
+}
+
+#[cfg(not(feature = "tls"))]
+async fn secure(_: IpAddr, _: u16) -> io::Result<(TcpListener, Layer, String)> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "rtc-emulator is built without its feature `tls`"))
 }
 
 /// Where a client on this machine finds a listener; "everywhere" is no address to connect to.

@@ -12,16 +12,26 @@ pub fn module(spec: &Spec) -> String {
     if has_http {
         out.push_str("use crate::outcome::{Outcome, Run};\n");
     }
-    let _ = writeln!(out, "/// Every operation of {}.\npub const OPERATIONS: &[OperationDoc] = &[", spec.provider.title);
+    let _ = writeln!(
+        out,
+        "/// Every operation of {}.\npub const OPERATIONS: &[OperationDoc] = &[",
+        spec.provider.title
+    );
     for operation in &spec.operations {
         describe(&mut out, spec, operation);
     }
     out.push_str("];\n");
     if has_http {
-        let _ = writeln!(out, "/// Runs an operation that is one HTTP request; `None` when there is none of this name.\npub(crate) async fn call(client: &{krate}::Client, name: &str, mut input: Input, run: &Run) -> Option<Outcome> {{ Some(match name {{");
+        let _ = writeln!(
+            out,
+            "/// Runs an operation that is one HTTP request; `None` when there is none of this name.\npub(crate) async fn call(client: &{krate}::Client, name: &str, mut input: Input, run: &Run) -> Option<Outcome> {{ Some(match name {{"
+        );
         for operation in spec.operations.iter().filter(|o| o.kind == Kind::Http) {
             let name = operation.name.as_ref();
-            let _ = writeln!(out, "{name:?} => {{ let request = {name}(&mut input); run.call(client.{name}(request), input).await }}");
+            let _ = writeln!(
+                out,
+                "{name:?} => {{ let request = {name}(&mut input); run.call(client.{name}(request), input).await }}"
+            );
         }
         out.push_str("_ => return None, }) }\n");
     }
@@ -29,7 +39,14 @@ pub fn module(spec: &Spec) -> String {
         builder(&mut out, spec, &krate, &snake(s.name.as_ref()), s.name.as_ref(), &s.fields);
     }
     for operation in &spec.operations {
-        builder(&mut out, spec, &krate, operation.name.as_ref(), &camel(operation.name.as_ref()), &operation.fields);
+        builder(
+            &mut out,
+            spec,
+            &krate,
+            operation.name.as_ref(),
+            &camel(operation.name.as_ref()),
+            &operation.fields,
+        );
     }
     out
 }
@@ -98,12 +115,20 @@ fn builder(out: &mut String, spec: &Spec, krate: &str, function: &str, ty: &str,
     let arguments: Vec<_> = required.iter().map(|f| read(spec, f, true)).collect();
     let mutable = if optional.is_empty() { "" } else { "mut " };
     let input = if fields.is_empty() { "_input" } else { "input" };
-    let _ = writeln!(out, "pub(crate) fn {function}({input}: &mut Input) -> {krate}::{ty} {{ let {mutable}request = {krate}::{ty}::new({});", arguments.join(", "));
+    let _ = writeln!(
+        out,
+        "pub(crate) fn {function}({input}: &mut Input) -> {krate}::{ty} {{ let {mutable}request = {krate}::{ty}::new({});",
+        arguments.join(", ")
+    );
     for field in optional {
         let name = field.name.as_ref();
         let plain = field.is_list() || field.default.is_some() || field.omit_false;
         let value = if plain { "value" } else { "Some(value)" };
-        let _ = writeln!(out, "if let Some(value) = {} {{ request.{name} = {value}; }}", read(spec, field, false));
+        let _ = writeln!(
+            out,
+            "if let Some(value) = {} {{ request.{name} = {value}; }}",
+            read(spec, field, false)
+        );
     }
     out.push_str("request }\n");
 }
@@ -127,8 +152,14 @@ fn read(spec: &Spec, field: &Field, required: bool) -> String {
     let _ = Place::Body;
     if required {
         let code = field.required_code.as_ref().or(field.code.as_ref());
-        let default = if is_struct && !field.is_list() { format!("{}(&mut Input::default())", snake(element)) } else { "Default::default()".into() };
-        let read = format!("{{ let value = input.{reader}; input.require({names}, {code:?}, value).unwrap_or_else(|| {default}) }}");
+        let default = if is_struct && !field.is_list() {
+            format!("{}(&mut Input::default())", snake(element))
+        } else {
+            "Default::default()".into()
+        };
+        let read = format!(
+            "{{ let value = input.{reader}; input.require({names}, {code:?}, value).unwrap_or_else(|| {default}) }}"
+        );
         if field.is_list() || into { read } else { read }
     } else if into && field.is_list() {
         format!("input.{reader}.map(|v| v.into_iter().map(Into::into).collect())")

@@ -5,15 +5,19 @@ use std::fmt::Write as _;
 use super::spec::{BodyKind, Condition, Field, Kind, LengthUnit, Operation, Place, Rule, Spec};
 
 pub fn module(spec: &Spec) -> String {
-    let mut out = String::from("use crate::spec::{BodyKind, Condition, Field, Kind, Place, Route, Rule, Unit};\n");
-    out.push_str("/// The routes of the provider, with the rules for their inputs.\npub const ROUTES: &[Route] = &[\n");
+    let mut out =
+        String::from("use crate::spec::{BodyKind, Condition, Field, Kind, Place, Route, Rule, Unit};\n");
+    out.push_str(
+        "/// The routes of the provider, with the rules for their inputs.\npub const ROUTES: &[Route] = &[\n",
+    );
     for operation in spec.operations.iter().filter(|o| o.kind == Kind::Http) {
         for path in std::iter::once(&operation.path).chain(&operation.other_paths) {
             route(&mut out, spec, operation, path);
         }
     }
     out.push_str("];\n");
-    let methods: Vec<_> = spec.operations.iter().filter(|o| matches!(o.kind, Kind::Rpc | Kind::Command)).collect();
+    let methods: Vec<_> =
+        spec.operations.iter().filter(|o| matches!(o.kind, Kind::Rpc | Kind::Command)).collect();
     if !methods.is_empty() {
         out.push_str("/// The messages of a live connection, with the rules for their parameters.\npub const METHODS: &[Route] = &[\n");
         for operation in methods {
@@ -37,7 +41,10 @@ fn route(out: &mut String, spec: &Spec, operation: &Operation, path: &str) {
         operation.name.as_ref(),
         operation.method.as_deref().unwrap_or("")
     );
-    let sent = |f: &&Field| f.place != Place::None && !(f.place == Place::Path && !path.contains(&format!("{{{}}}", f.name.as_ref())));
+    let sent = |f: &&Field| {
+        f.place != Place::None
+            && !(f.place == Place::Path && !path.contains(&format!("{{{}}}", f.name.as_ref())))
+    };
     for f in operation.fields.iter().filter(sent) {
         field(out, spec, f);
     }
@@ -71,7 +78,8 @@ fn field(out: &mut String, spec: &Spec, f: &Field) {
     };
     let unit = if f.unit == Some(LengthUnit::Bytes) { "Bytes" } else { "Chars" };
     let min_length = f.min_length.or((f.not_empty || (f.is_list() && f.required)).then_some(1));
-    let values: Vec<_> = e.map(|e| e.values.iter().map(|v| v.wire.as_ref().as_str()).collect()).unwrap_or_default();
+    let values: Vec<_> =
+        e.map(|e| e.values.iter().map(|v| v.wire.as_ref().as_str()).collect()).unwrap_or_default();
     // Path variables are matched by their Rust name, which is what the template holds.
     let wire = if f.place == Place::Path { f.name.as_ref() } else { f.wire.as_ref() };
     let _ = write!(
@@ -93,7 +101,9 @@ fn field(out: &mut String, spec: &Spec, f: &Field) {
 }
 
 fn rule(out: &mut String, fields: &[Field], r: &Rule) {
-    let wire = |name: &str| fields.iter().find(|f| f.name.as_ref() == name).map_or(name.to_owned(), |f| f.wire.as_ref().clone());
+    let wire = |name: &str| {
+        fields.iter().find(|f| f.name.as_ref() == name).map_or(name.to_owned(), |f| f.wire.as_ref().clone())
+    };
     let when: Vec<_> = r
         .when
         .iter()

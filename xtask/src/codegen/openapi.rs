@@ -24,7 +24,10 @@ pub fn document(spec: &Spec) -> String {
     let mut schemas = Map::new();
     for e in &spec.enums {
         let values: Vec<_> = e.values.iter().map(|v| v.wire.as_ref().clone()).collect();
-        schemas.insert(e.name.as_ref().clone(), json!({ "type": "string", "description": e.doc, "examples": values }));
+        schemas.insert(
+            e.name.as_ref().clone(),
+            json!({ "type": "string", "description": e.doc, "examples": values }),
+        );
     }
     for s in spec.structs.iter().chain(&spec.models) {
         schemas.insert(s.name.as_ref().clone(), object(spec, s));
@@ -115,7 +118,9 @@ fn schema(spec: &Spec, f: &Field) -> Value {
         "f64" => json!({ "type": "number" }),
         "json" => json!({}),
         other => match spec.enums.iter().find(|e| e.name.as_ref() == other) {
-            Some(e) => json!({ "type": "string", "enum": e.values.iter().map(|v| v.wire.as_ref().clone()).collect::<Vec<_>>() }),
+            Some(e) => {
+                json!({ "type": "string", "enum": e.values.iter().map(|v| v.wire.as_ref().clone()).collect::<Vec<_>>() })
+            }
             None => json!({ "$ref": format!("#/components/schemas/{other}") }),
         },
     };

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::spec::{
-    BodyKind, Condition, Enum, Field, Kind, LengthUnit, Operation, PROVIDER_PATTERNS, Place, Replay, Rule, Spec, Struct,
-    pattern,
+    BodyKind, Condition, Enum, Field, Kind, LengthUnit, Operation, PROVIDER_PATTERNS, Place, Replay, Rule,
+    Spec, Struct, pattern,
 };
 
 pub fn module(spec: &Spec) -> String {
@@ -12,7 +12,9 @@ pub fn module(spec: &Spec) -> String {
     out.push_str("use rtc_core::validate::{Checks, Violations};\n");
     if spec.operations.iter().any(|o| o.kind == Kind::Http) {
         out.push_str("use rtc_core::{Bytes, DecodeError, EncodeError, Meta, Operation, Target};\n");
-        out.push_str("use rtc_core::encode::RequestBuilder;\nuse rtc_core::http::{Method, Request, Response, Uri};\n");
+        out.push_str(
+            "use rtc_core::encode::RequestBuilder;\nuse rtc_core::http::{Method, Request, Response, Uri};\n",
+        );
         let _ = writeln!(out, "use crate::credentials::{};", spec.provider.service.as_deref().unwrap_or(""));
     }
     for e in &spec.enums {
@@ -49,7 +51,8 @@ fn doc(out: &mut String, text: &str) {
 fn enumeration(out: &mut String, e: &Enum) {
     doc(out, &e.doc);
     let name = e.name.as_ref();
-    let _ = writeln!(out, "#[derive(Debug, Clone, PartialEq, Eq, Hash)]\n#[non_exhaustive]\npub enum {name} {{");
+    let _ =
+        writeln!(out, "#[derive(Debug, Clone, PartialEq, Eq, Hash)]\n#[non_exhaustive]\npub enum {name} {{");
     for value in &e.values {
         doc(out, &format!("{} On the wire `{}`.", value.doc, value.wire.as_ref()));
         let _ = writeln!(out, "{},", value.name.as_ref());
@@ -114,7 +117,11 @@ pub fn bounds(field: &Field) -> String {
         Some(LengthUnit::Bytes) => " bytes",
         _ => " characters",
     };
-    parts.extend(span(field.min_length.map(|n| n.to_string()), field.max_length.map(|n| n.to_string()), unit));
+    parts.extend(span(
+        field.min_length.map(|n| n.to_string()),
+        field.max_length.map(|n| n.to_string()),
+        unit,
+    ));
     parts.extend(span(field.min.map(|n| n.to_string()), field.max.map(|n| n.to_string()), ""));
     parts.extend(field.pattern.as_ref().and_then(|p| pattern(p.as_ref())).map(|p| p.2.to_owned()));
     parts.join(", ")
@@ -143,9 +150,13 @@ fn struct_fields(out: &mut String, fields: &[Field], serde: impl Fn(&Field) -> S
 /// The expression that takes a setter's or constructor's argument, and the argument's type.
 fn argument(field: &Field) -> (String, &'static str) {
     let element = scalar(field.element());
-    let into = matches!(field.element(), "text" | "secret" | "json") || element.starts_with(char::is_uppercase);
+    let into =
+        matches!(field.element(), "text" | "secret" | "json") || element.starts_with(char::is_uppercase);
     match shape(field) {
-        Shape::List => (format!("impl IntoIterator<Item = impl Into<{element}>>"), "value.into_iter().map(Into::into).collect()"),
+        Shape::List => (
+            format!("impl IntoIterator<Item = impl Into<{element}>>"),
+            "value.into_iter().map(Into::into).collect()",
+        ),
         _ if into => (format!("impl Into<{element}>"), "value.into()"),
         _ => (element.to_owned(), "value"),
     }
@@ -153,7 +164,8 @@ fn argument(field: &Field) -> (String, &'static str) {
 
 fn constructor(out: &mut String, spec: &Spec, name: &str, fields: &[Field]) {
     let required: Vec<_> = fields.iter().filter(|f| f.required).collect();
-    let parameters: Vec<_> = required.iter().map(|f| format!("{}: {}", f.name.as_ref(), argument(f).0)).collect();
+    let parameters: Vec<_> =
+        required.iter().map(|f| format!("{}: {}", f.name.as_ref(), argument(f).0)).collect();
     let _ = writeln!(out, "impl {name} {{");
     out.push_str("/// With the required values; the rest is set by the methods of the same names.\n#[must_use]\n#[allow(clippy::new_without_default)]\n");
     let _ = writeln!(out, "pub fn new({}) -> Self {{ Self {{", parameters.join(", "));
@@ -171,7 +183,10 @@ fn constructor(out: &mut String, spec: &Spec, name: &str, fields: &[Field]) {
         let (ty, take) = argument(field);
         let take = if shape(field) == Shape::Optional { format!("Some({take})") } else { take.to_owned() };
         let name = field.name.as_ref();
-        let _ = writeln!(out, "#[must_use]\npub fn {name}(mut self, value: {ty}) -> Self {{ self.{name} = {take}; self }}");
+        let _ = writeln!(
+            out,
+            "#[must_use]\npub fn {name}(mut self, value: {ty}) -> Self {{ self.{name} = {take}; self }}"
+        );
     }
     out.push_str("}\n");
     if required.is_empty() {
@@ -199,16 +214,25 @@ fn default_value(spec: &Spec, field: &Field) -> String {
 fn nested(out: &mut String, spec: &Spec, s: &Struct) {
     doc(out, &s.doc);
     let name = s.name.as_ref();
-    let _ = writeln!(out, "#[derive(Debug, Clone, PartialEq, serde::Serialize)]\n#[non_exhaustive]\npub struct {name} {{");
+    let _ = writeln!(
+        out,
+        "#[derive(Debug, Clone, PartialEq, serde::Serialize)]\n#[non_exhaustive]\npub struct {name} {{"
+    );
     struct_fields(out, &s.fields, |field| {
         let mut attributes = vec![format!("rename = {:?}", field.wire.as_ref())];
         match shape(field) {
             Shape::Optional => attributes.push("skip_serializing_if = \"Option::is_none\"".into()),
-            Shape::List if !field.required => attributes.push("skip_serializing_if = \"Vec::is_empty\"".into()),
+            Shape::List if !field.required => {
+                attributes.push("skip_serializing_if = \"Vec::is_empty\"".into())
+            }
             _ => {}
         }
         if field.as_text {
-            let adapter = if shape(field) == Shape::Optional { "Option<rtc_core::wire::NumberAsText>" } else { "rtc_core::wire::NumberAsText" };
+            let adapter = if shape(field) == Shape::Optional {
+                "Option<rtc_core::wire::NumberAsText>"
+            } else {
+                "rtc_core::wire::NumberAsText"
+            };
             attributes.push(format!("serialize_with = \"rtc_core::wire::As::<{adapter}>::serialize\""));
         }
         format!("#[serde({})]\n", attributes.join(", "))
@@ -247,7 +271,9 @@ fn adapter(spec: &Spec, field: &Field) -> Option<String> {
     let _ = spec;
     let one = if lenient { "rtc_core::wire::Lenient" } else { "serde_with::Same" };
     match shape(field) {
-        Shape::List => Some(format!("rtc_core::wire::Items<{}>", one.replace("serde_with", "rtc_core::wire"))),
+        Shape::List => {
+            Some(format!("rtc_core::wire::Items<{}>", one.replace("serde_with", "rtc_core::wire")))
+        }
         Shape::Optional if lenient => Some(format!("Option<{one}>")),
         Shape::Plain if lenient => Some(one.to_owned()),
         _ => None,
@@ -257,14 +283,18 @@ fn adapter(spec: &Spec, field: &Field) -> Option<String> {
 fn request(out: &mut String, spec: &Spec, operation: &Operation) {
     let name = camel(operation.name.as_ref());
     let route = match operation.kind {
-        Kind::Http => format!("\n\n`{} {}`.", operation.method.as_deref().unwrap_or_default(), operation.path),
+        Kind::Http => {
+            format!("\n\n`{} {}`.", operation.method.as_deref().unwrap_or_default(), operation.path)
+        }
         Kind::Rpc => format!("\n\nJSON-RPC method `{}`.", operation.path),
         Kind::Command => format!("\n\nRoom event `{}`.", operation.path),
         Kind::Local => String::new(),
     };
     doc(out, &format!("{}{route}\n\nSource: {}.", operation.doc, operation.source));
-    let derive = if operation.fields.iter().any(|f| f.element() == "f64" || f.element() == "json") { "" } else { "" };
-    let _ = writeln!(out, "#[derive(Debug, Clone, PartialEq{derive})]\n#[non_exhaustive]\npub struct {name} {{");
+    let derive =
+        if operation.fields.iter().any(|f| f.element() == "f64" || f.element() == "json") { "" } else { "" };
+    let _ =
+        writeln!(out, "#[derive(Debug, Clone, PartialEq{derive})]\n#[non_exhaustive]\npub struct {name} {{");
     struct_fields(out, &operation.fields, |_| String::new());
     out.push_str("}\n");
     constructor(out, spec, &name, &operation.fields);
@@ -287,7 +317,8 @@ fn checks(out: &mut String, spec: &Spec, fields: &[Field], rules: &[Rule]) {
 
 fn checks_named(out: &mut String, spec: &Spec, fields: &[Field], rules: &[Rule], _by: &str, checks: &str) {
     for field in fields {
-        for r in rules.iter().filter(|r| r.before.as_ref().is_some_and(|b| b.as_ref() == field.name.as_ref())) {
+        for r in rules.iter().filter(|r| r.before.as_ref().is_some_and(|b| b.as_ref() == field.name.as_ref()))
+        {
             rule(out, spec, fields, r, checks);
         }
         field_checks(out, spec, field, checks);
@@ -315,7 +346,12 @@ fn field_checks(out: &mut String, spec: &Spec, field: &Field, checks: &str) {
     let list = field.is_list();
     if list && (field.required || field.min_length.is_some() || field.max_length.is_some()) {
         let min = field.min_length.or(field.required.then_some(1));
-        let count = format!("{checks}.count({constant}, self.{name}.len(), {}, {}, {});\n", option(min), option(field.max_length), code(field.code.as_ref()));
+        let count = format!(
+            "{checks}.count({constant}, self.{name}.len(), {}, {}, {});\n",
+            option(min),
+            option(field.max_length),
+            code(field.code.as_ref())
+        );
         if field.required {
             out.push_str(&count);
         } else {
@@ -332,7 +368,8 @@ fn field_checks(out: &mut String, spec: &Spec, field: &Field, checks: &str) {
             let _ = writeln!(out, "if let Some(value) = &self.{name} {{ {body} }}");
         }
         Shape::List if body.contains(".nested(") => {
-            let body = body.replace(&format!(".nested({constant}, "), &format!(".element({constant}, index, "));
+            let body =
+                body.replace(&format!(".nested({constant}, "), &format!(".element({constant}, index, "));
             let _ = writeln!(out, "for (index, value) in self.{name}.iter().enumerate() {{ {body} }}");
         }
         Shape::List => {
@@ -346,7 +383,10 @@ fn value_checks(spec: &Spec, field: &Field, constant: &str, checks: &str) -> Opt
     let element = field.element();
     if let Some(e) = spec.enums.iter().find(|e| e.name.as_ref() == element) {
         let allowed = e.values.iter().map(|v| v.shown()).collect::<Vec<_>>().join(", ");
-        return Some(format!("{checks}.one_of({constant}, value.is_known(), {allowed:?}, {});", code(field.code.as_ref())));
+        return Some(format!(
+            "{checks}.one_of({constant}, value.is_known(), {allowed:?}, {});",
+            code(field.code.as_ref())
+        ));
     }
     if spec.structs.iter().any(|s| s.name.as_ref() == element) {
         return Some(format!("{checks}.nested({constant}, |checks| value.check(checks));"));
@@ -366,11 +406,20 @@ fn value_checks(spec: &Spec, field: &Field, constant: &str, checks: &str) -> Opt
             let bounded = !field.is_list() && (field.min_length.is_some() || field.max_length.is_some());
             if bounded {
                 let unit = if field.unit == Some(LengthUnit::Bytes) { "Bytes" } else { "Chars" };
-                let _ = write!(chain, ".length(rtc_core::validate::Unit::{unit}, {}, {})", option(field.min_length), option(field.max_length));
+                let _ = write!(
+                    chain,
+                    ".length(rtc_core::validate::Unit::{unit}, {}, {})",
+                    option(field.min_length),
+                    option(field.max_length)
+                );
             }
             if let Some(p) = &field.pattern {
                 let (name, _, words) = pattern(p.as_ref())?;
-                let path = if PROVIDER_PATTERNS.iter().any(|x| x.0 == *name) { "crate::model::pattern" } else { "rtc_core::validate::pattern" };
+                let path = if PROVIDER_PATTERNS.iter().any(|x| x.0 == *name) {
+                    "crate::model::pattern"
+                } else {
+                    "rtc_core::validate::pattern"
+                };
                 let _ = write!(chain, ".pattern({path}::{name}, {words:?})");
             }
             if !field.not_empty && !bounded && field.pattern.is_none() {
@@ -415,7 +464,8 @@ fn condition(spec: &Spec, field: &Field, condition: &Condition) -> String {
     };
     let is = |value: &str| {
         let value = if let Some(e) = spec.enums.iter().find(|e| e.name.as_ref() == field.element()) {
-            let variant = e.values.iter().find(|v| v.wire.as_ref() == value).map_or(value, |v| v.name.as_ref());
+            let variant =
+                e.values.iter().find(|v| v.wire.as_ref() == value).map_or(value, |v| v.name.as_ref());
             format!("{}::{variant}", field.element())
         } else if field.element() == "text" {
             format!("{value:?}")
@@ -442,14 +492,18 @@ fn http(out: &mut String, spec: &Spec, operation: &Operation) {
     let name = camel(operation.name.as_ref());
     let service = spec.provider.service.as_deref().unwrap_or_default();
     let output = operation.output.as_deref().unwrap_or("()");
-    let output = if output == "()" || output.contains("::") { output.to_owned() } else { model_path(spec, output) };
+    let output =
+        if output == "()" || output.contains("::") { output.to_owned() } else { model_path(spec, output) };
     let _ = writeln!(out, "impl Operation<{service}> for {name} {{ type Output = {output};");
     let _ = writeln!(out, "const META: Meta = {};", meta(operation));
     out.push_str("fn validate(&self) -> Result<(), Violations> { Self::validate(self) }\n");
     if operation.replay == Replay::Key {
         out.push_str("fn idempotency_key(&self) -> Option<&str> { self.idempotency_key.as_deref() }\n");
     }
-    let _ = writeln!(out, "fn encode(&self, target: &Target<'_, {service}>) -> Result<Request<Bytes>, EncodeError> {{");
+    let _ = writeln!(
+        out,
+        "fn encode(&self, target: &Target<'_, {service}>) -> Result<Request<Bytes>, EncodeError> {{"
+    );
     encode(out, operation);
     out.push_str("}\n");
     decode(out, operation);
@@ -487,10 +541,20 @@ fn meta(operation: &Operation) -> String {
 fn encode(out: &mut String, operation: &Operation) {
     let method = operation.method.as_deref().unwrap_or("POST");
     if !uses_target_only_base(operation) {
-        let _ = writeln!(out, "let path = {}(target, {:?});", operation.path_fn.as_deref().unwrap_or_default(), operation.name.as_ref());
+        let _ = writeln!(
+            out,
+            "let path = {}(target, {:?});",
+            operation.path_fn.as_deref().unwrap_or_default(),
+            operation.name.as_ref()
+        );
     }
-    let mutable = operation.fields.iter().any(|f| matches!(f.place, Place::Query | Place::Header) && !is_key(f));
-    let _ = write!(out, "let {} request = RequestBuilder::new(Method::{method}, target.base)", if mutable { "mut" } else { "" });
+    let mutable =
+        operation.fields.iter().any(|f| matches!(f.place, Place::Query | Place::Header) && !is_key(f));
+    let _ = write!(
+        out,
+        "let {} request = RequestBuilder::new(Method::{method}, target.base)",
+        if mutable { "mut" } else { "" }
+    );
     if operation.path_fn.is_some() {
         out.push_str(".path(&path)");
     } else {
@@ -512,7 +576,10 @@ fn encode(out: &mut String, operation: &Operation) {
             Place::Header => "header",
             _ => continue,
         };
-        let statement = format!("request = request.{call}({:?}, &rtc_core::encode::WireText::wire_text(value));", field.wire.as_ref());
+        let statement = format!(
+            "request = request.{call}({:?}, &rtc_core::encode::WireText::wire_text(value));",
+            field.wire.as_ref()
+        );
         each_value(out, field, &statement);
     }
     match operation.body {
@@ -533,7 +600,10 @@ fn encode(out: &mut String, operation: &Operation) {
                 let _ = writeln!(out, "body = body.field({:?}, {:?});", constant.wire, constant.value);
             }
             for field in operation.fields.iter().filter(|f| f.place == Place::Body) {
-                let statement = format!("body = body.field({:?}, &rtc_core::encode::WireText::wire_text(value));", field.wire.as_ref());
+                let statement = format!(
+                    "body = body.field({:?}, &rtc_core::encode::WireText::wire_text(value));",
+                    field.wire.as_ref()
+                );
                 each_value(out, field, &statement);
             }
             out.push_str("request.form(body).build()\n");
@@ -553,7 +623,9 @@ fn uses_target_only_base(operation: &Operation) -> bool {
 fn each_value(out: &mut String, field: &Field, statement: &str) {
     let name = field.name.as_ref();
     let _ = match shape(field) {
-        Shape::Plain if field.omit_false => writeln!(out, "if self.{name} {{ let value = &self.{name}; {statement} }}"),
+        Shape::Plain if field.omit_false => {
+            writeln!(out, "if self.{name} {{ let value = &self.{name}; {statement} }}")
+        }
         Shape::Plain => writeln!(out, "{{ let value = &self.{name}; {statement} }}"),
         Shape::Optional => writeln!(out, "if let Some(value) = &self.{name} {{ {statement} }}"),
         Shape::List => writeln!(out, "for value in &self.{name} {{ {statement} }}"),
@@ -566,7 +638,9 @@ fn json_member(field: &Field) -> String {
         (Shape::Plain, _) if field.omit_false => format!(".optional({wire:?}, self.{name}.then_some(&true))"),
         (Shape::Plain, true) => format!(".member({wire:?}, &self.{name}.to_string())"),
         (Shape::Plain, false) => format!(".member({wire:?}, &self.{name})"),
-        (Shape::Optional, true) => format!(".optional({wire:?}, self.{name}.map(|v| v.to_string()).as_ref())"),
+        (Shape::Optional, true) => {
+            format!(".optional({wire:?}, self.{name}.map(|v| v.to_string()).as_ref())")
+        }
         (Shape::Optional, false) => format!(".optional({wire:?}, self.{name}.as_ref())"),
         (Shape::List, _) if field.required => format!(".member({wire:?}, &self.{name})"),
         (Shape::List, _) => format!(".optional({wire:?}, (!self.{name}.is_empty()).then_some(&self.{name}))"),
@@ -580,7 +654,10 @@ fn decode(out: &mut String, operation: &Operation) {
         None if unit => ("_sent", "_response"),
         None => ("_sent", "response"),
     };
-    let _ = writeln!(out, "fn decode(&self, {sent}: &Uri, {response}: Response<Bytes>) -> Result<Self::Output, DecodeError> {{");
+    let _ = writeln!(
+        out,
+        "fn decode(&self, {sent}: &Uri, {response}: Response<Bytes>) -> Result<Self::Output, DecodeError> {{"
+    );
     match &operation.decode {
         Some(function) => {
             let _ = writeln!(out, "{function}(self, sent, &response)");
@@ -594,7 +671,11 @@ fn decode(out: &mut String, operation: &Operation) {
 fn rpc(out: &mut String, operation: &Operation) {
     let name = camel(operation.name.as_ref());
     let output = operation.output.as_deref().unwrap_or("serde_json::Value");
-    let _ = writeln!(out, "impl crate::methods::Method for {name} {{ type Output = {output}; const NAME: &'static str = {:?};", operation.path);
+    let _ = writeln!(
+        out,
+        "impl crate::methods::Method for {name} {{ type Output = {output}; const NAME: &'static str = {:?};",
+        operation.path
+    );
     out.push_str("fn validate(&self) -> Result<(), Violations> { Self::validate(self) }\n");
     out.push_str("fn params(&self) -> rtc_core::encode::JsonObject { rtc_core::encode::JsonObject::new()");
     for field in &operation.fields {
@@ -606,7 +687,11 @@ fn rpc(out: &mut String, operation: &Operation) {
 fn command(out: &mut String, operation: &Operation) {
     let name = camel(operation.name.as_ref());
     let args = operation.args.as_deref().unwrap_or("[]");
-    let _ = writeln!(out, "impl crate::room::Command for {name} {{ const EVENT: &'static str = {:?};", operation.path);
+    let _ = writeln!(
+        out,
+        "impl crate::room::Command for {name} {{ const EVENT: &'static str = {:?};",
+        operation.path
+    );
     let _ = writeln!(out, "const NAME: &'static str = {:?};", operation.name.as_ref());
     out.push_str("fn validate(&self) -> Result<(), Violations> { Self::validate(self) }\n");
     let list: Vec<serde_json::Value> = serde_json::from_str(args).unwrap_or_default();

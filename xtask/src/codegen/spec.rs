@@ -263,7 +263,11 @@ pub const PATTERNS: &[(&str, &str, &str)] = &[
     ("ipv4", "^[0-9]{1,3}(\\.[0-9]{1,3}){3}$", "an IPv4 address in dotted-quad form"),
     ("segment", "^(?!\\.{1,2}$).+$", "neither empty nor `.` nor `..`"),
     ("date", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "a date YYYY-MM-DD"),
-    ("date_time", "^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$", "a time YYYY-MM-DD HH:MM:SS in UTC"),
+    (
+        "date_time",
+        "^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$",
+        "a time YYYY-MM-DD HH:MM:SS in UTC",
+    ),
 ];
 
 /// Forms of one provider, implemented in its `crate::model`.
@@ -328,7 +332,10 @@ impl Checker<'_> {
         let mut operations = BTreeSet::new();
         for operation in &self.spec.operations {
             if !operations.insert(operation.name.as_ref().clone()) {
-                fault(operation.name.span(), format!("the operation {} is defined twice", operation.name.as_ref()));
+                fault(
+                    operation.name.span(),
+                    format!("the operation {} is defined twice", operation.name.as_ref()),
+                );
             }
             self.check_operation(operation, fault);
         }
@@ -338,7 +345,10 @@ impl Checker<'_> {
         let mut seen = BTreeSet::new();
         for value in &e.values {
             if !seen.insert(value.wire.as_ref()) {
-                fault(value.wire.span(), format!("{} has the wire value {:?} twice", e.name.as_ref(), value.wire.as_ref()));
+                fault(
+                    value.wire.span(),
+                    format!("{} has the wire value {:?} twice", e.name.as_ref(), value.wire.as_ref()),
+                );
             }
         }
     }
@@ -361,20 +371,25 @@ impl Checker<'_> {
         }
         for segment in operation.path.split('/').filter(|s| s.starts_with('{')) {
             let variable = segment.trim_matches(['{', '}']);
-            let known = operation.fields.iter().any(|f| f.place == Place::Path && f.name.as_ref() == variable);
+            let known =
+                operation.fields.iter().any(|f| f.place == Place::Path && f.name.as_ref() == variable);
             if !known && operation.path_fn.is_none() {
                 fault(span.clone(), format!("{name}: the path names {variable}, which no field has"));
             }
         }
         for field in &operation.fields {
-            if field.place == Place::Path && !operation.path.contains(&format!("{{{}}}", field.name.as_ref())) {
+            if field.place == Place::Path && !operation.path.contains(&format!("{{{}}}", field.name.as_ref()))
+            {
                 fault(field.name.span(), format!("{}: no such variable in the path", field.name.as_ref()));
             }
-            if field.place == Place::Body && operation.kind == Kind::Http && operation.body == BodyKind::None {
+            if field.place == Place::Body && operation.kind == Kind::Http && operation.body == BodyKind::None
+            {
                 fault(field.name.span(), format!("{}: {name} has no body", field.name.as_ref()));
             }
         }
-        if operation.replay == Replay::Key && !operation.fields.iter().any(|f| f.name.as_ref() == "idempotency_key") {
+        if operation.replay == Replay::Key
+            && !operation.fields.iter().any(|f| f.name.as_ref() == "idempotency_key")
+        {
             fault(span.clone(), format!("{name}: replay = \"key\" needs a field idempotency_key"));
         }
         if let Some(args) = &operation.args {
@@ -448,9 +463,10 @@ impl Checker<'_> {
             fault(field.name.span(), format!("{name}: a required field has no default"));
         }
         if let (Some(default), true) = (&field.default, is_enum) {
-            let known = self.spec.enums.iter().any(|e| {
-                e.name.as_ref() == element && e.values.iter().any(|v| v.name.as_ref() == default)
-            });
+            let known =
+                self.spec.enums.iter().any(|e| {
+                    e.name.as_ref() == element && e.values.iter().any(|v| v.name.as_ref() == default)
+                });
             if !known {
                 fault(field.name.span(), format!("{name}: {element} has no value {default}"));
             }
@@ -480,6 +496,10 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_refused() {
-        assert!(faults("[[operation]]\nnam = \"a\"\n").contains("p.toml:7"), "{}", faults("[[operation]]\nnam = \"a\"\n"));
+        assert!(
+            faults("[[operation]]\nnam = \"a\"\n").contains("p.toml:7"),
+            "{}",
+            faults("[[operation]]\nnam = \"a\"\n")
+        );
     }
 }

@@ -186,12 +186,6 @@ impl HttpTransport {
             http1_only: false,
         }
     }
-
-    /// The TLS options, for WebSockets of the same client.
-    #[allow(dead_code, reason = "for the WebSocket connector")]
-    pub(crate) fn tls(&self) -> &TlsOptions {
-        &self.0.tls
-    }
 }
 
 impl fmt::Debug for HttpTransport {
