@@ -144,10 +144,26 @@ impl JsonObject {
         Self { out, fault: None }
     }
 
+    /// An object written at the end of `out`, where it is a part of a larger message.
+    #[must_use]
+    pub fn append_to(mut out: Vec<u8>) -> Self {
+        out.push(b'{');
+        Self { out, fault: None }
+    }
+
+    /// What was there before, with the object behind it.
+    ///
+    /// # Errors
+    /// When a member could not be written.
+    pub fn into_vec(self) -> Result<Vec<u8>, EncodeError> {
+        self.closed().map_err(|error| EncodeError::new(error.to_string()))
+    }
+
     /// Adds a member; secrets inside are written in clear, as this is the wire.
     #[must_use]
     pub fn member<T: Serialize + ?Sized>(mut self, name: &str, value: &T) -> Self {
-        if self.out.len() > 1 {
+        // No value ends with the brace that opens the object.
+        if self.out.last() != Some(&b'{') {
             self.out.push(b',');
         }
         let written = serde_json::to_writer(&mut self.out, name).and_then(|()| {
@@ -169,11 +185,15 @@ impl JsonObject {
         }
     }
 
-    fn finish(mut self) -> Result<Bytes, serde_json::Error> {
+    fn finish(self) -> Result<Bytes, serde_json::Error> {
+        self.closed().map(Bytes::from)
+    }
+
+    fn closed(mut self) -> Result<Vec<u8>, serde_json::Error> {
         self.out.push(b'}');
         match self.fault {
             Some(fault) => Err(fault),
-            None => Ok(Bytes::from(self.out)),
+            None => Ok(self.out),
         }
     }
 }

@@ -8,9 +8,14 @@ pub mod clock;
 pub mod credentials;
 mod emulator;
 pub mod faults;
+#[rustfmt::skip]
+mod generated;
 pub mod ids;
 pub mod log;
 mod manage;
+#[cfg(feature = "opentok")]
+#[doc(hidden)]
+pub mod opentok;
 #[doc(hidden)]
 pub mod pattern;
 #[doc(hidden)]
@@ -36,6 +41,8 @@ pub use log::LogEntry;
 
 /// The built-in providers. Each module adds its line here, behind its feature.
 fn providers(shared: &Arc<shared::Shared>) -> Vec<Arc<dyn provider::Provider>> {
-    let _ = shared;
-    vec![]
+    vec![
+        #[cfg(feature = "opentok")]
+        Arc::new(opentok::Opentok::new(shared)),
+    ]
 }

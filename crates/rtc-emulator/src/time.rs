@@ -42,6 +42,16 @@ pub fn parse_rfc3339(text: &str) -> Option<SystemTime> {
     if zone.starts_with('+') { at.checked_sub(offset) } else { at.checked_add(offset) }
 }
 
+/// Milliseconds since 1970; 0 before that.
+pub(crate) fn unix_millis(at: SystemTime) -> u64 {
+    at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Seconds since 1970; 0 before that.
+pub(crate) fn unix_seconds(at: SystemTime) -> u64 {
+    unix_millis(at) / 1000
+}
+
 /// Whether this is a day of the calendar.
 pub(crate) fn is_date(year: u64, month: u64, day: u64) -> bool {
     let leap = (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::rust::{bounds, camel};
-use super::spec::{Field, Kind, Operation, Place, Spec};
+use super::rust::bounds;
+use super::spec::{Field, Kind, Operation, Spec};
 
 pub fn module(spec: &Spec) -> String {
     let krate = spec.provider.name.replace('-', "_");
@@ -14,7 +14,7 @@ pub fn module(spec: &Spec) -> String {
     }
     let _ = writeln!(
         out,
-        "/// Every operation of {}.\npub const OPERATIONS: &[OperationDoc] = &[",
+        "/// Every operation of {}.\npub(crate) const OPERATIONS: &[OperationDoc] = &[",
         spec.provider.title
     );
     for operation in &spec.operations {
@@ -44,7 +44,7 @@ pub fn module(spec: &Spec) -> String {
             spec,
             &krate,
             operation.name.as_ref(),
-            &camel(operation.name.as_ref()),
+            &operation.request_type(),
             &operation.fields,
         );
     }
@@ -99,7 +99,7 @@ fn describe_field(out: &mut String, spec: &Spec, field: &Field, path: &str, wire
     let _ = write!(
         out,
         "FieldDoc {{ name: {name:?}, wire: {wire:?}, ty: {ty:?}, required: {}, bounds: {:?}, values: &{values:?}, doc: {:?} }},",
-        field.required,
+        field.required || field.must,
         bounds(field),
         field.doc.trim()
     );
@@ -149,7 +149,6 @@ fn read(spec: &Spec, field: &Field, required: bool) -> String {
         _ => format!("text({names})"),
     };
     let into = !is_struct && !matches!(element, "bool" | "u32" | "u64" | "i64" | "f64" | "json" | "text");
-    let _ = Place::Body;
     if required {
         let code = field.required_code.as_ref().or(field.code.as_ref());
         let default = if is_struct && !field.is_list() {

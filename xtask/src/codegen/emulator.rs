@@ -8,7 +8,7 @@ pub fn module(spec: &Spec) -> String {
     let mut out =
         String::from("use crate::spec::{BodyKind, Condition, Field, Kind, Place, Route, Rule, Unit};\n");
     out.push_str(
-        "/// The routes of the provider, with the rules for their inputs.\npub const ROUTES: &[Route] = &[\n",
+        "/// The routes of the provider, with the rules for their inputs.\npub(crate) const ROUTES: &[Route] = &[\n",
     );
     for operation in spec.operations.iter().filter(|o| o.kind == Kind::Http) {
         for path in std::iter::once(&operation.path).chain(&operation.other_paths) {
@@ -19,7 +19,7 @@ pub fn module(spec: &Spec) -> String {
     let methods: Vec<_> =
         spec.operations.iter().filter(|o| matches!(o.kind, Kind::Rpc | Kind::Command)).collect();
     if !methods.is_empty() {
-        out.push_str("/// The messages of a live connection, with the rules for their parameters.\npub const METHODS: &[Route] = &[\n");
+        out.push_str("/// The messages of a live connection, with the rules for their parameters.\npub(crate) const METHODS: &[Route] = &[\n");
         for operation in methods {
             route(&mut out, spec, operation, &operation.path);
         }
@@ -50,8 +50,9 @@ fn route(out: &mut String, spec: &Spec, operation: &Operation, path: &str) {
     }
     out.push_str("], rules: &[");
     for r in &operation.rules {
-        rule(out, &operation.fields, r);
+        rule(out, &operation.fields, r, "");
     }
+    struct_rules(out, spec, &operation.fields, "");
     out.push_str("] },\n");
 }
 
@@ -85,7 +86,7 @@ fn field(out: &mut String, spec: &Spec, f: &Field) {
     let _ = write!(
         out,
         "Field {{ wire: {wire:?}, place: Place::{place}, kind: Kind::{kind}, required: {}, min_length: {min_length:?}, max_length: {:?}, unit: Unit::{unit}, min: {:?}, max: {:?}, pattern: {:?}, one_of: &{values:?}, code: {:?}, fields: &[",
-        f.required,
+        f.required || f.must,
         f.max_length,
         f.min,
         f.max,
@@ -100,9 +101,23 @@ fn field(out: &mut String, spec: &Spec, f: &Field) {
     out.push_str("] },");
 }
 
-fn rule(out: &mut String, fields: &[Field], r: &Rule) {
+/// The rules of nested objects, below the path of the field that holds them. Those of lists of objects are left
+/// out: a rule cannot tell which element its conditions are about.
+fn struct_rules(out: &mut String, spec: &Spec, fields: &[Field], path: &str) {
+    for f in fields.iter().filter(|f| !f.is_list()) {
+        let Some(s) = spec.structs.iter().find(|s| s.name.as_ref() == f.element()) else { continue };
+        let path = format!("{path}{}.", f.wire.as_ref());
+        for r in &s.rules {
+            rule(out, &s.fields, r, &path);
+        }
+        struct_rules(out, spec, &s.fields, &path);
+    }
+}
+
+fn rule(out: &mut String, fields: &[Field], r: &Rule, path: &str) {
     let wire = |name: &str| {
-        fields.iter().find(|f| f.name.as_ref() == name).map_or(name.to_owned(), |f| f.wire.as_ref().clone())
+        let field = fields.iter().find(|f| f.name.as_ref() == name);
+        format!("{path}{}", field.map_or(name, |f| f.wire.as_ref().as_str()))
     };
     let when: Vec<_> = r
         .when

@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::rust::camel;
 use super::spec::{BodyKind, Field, Kind, Operation, Place, Spec, Struct, pattern};
 
 pub fn document(spec: &Spec) -> String {
@@ -81,7 +80,7 @@ fn describe(spec: &Spec, operation: &Operation) -> Value {
     for constant in &operation.constants {
         schema["properties"][&constant.wire] = json!({ "const": constant.value });
     }
-    schema["title"] = json!(camel(operation.name.as_ref()));
+    schema["title"] = json!(operation.request_type());
     described["requestBody"] = json!({ "content": { media: { "schema": schema } } });
     described
 }
@@ -100,7 +99,8 @@ fn properties(spec: &Spec, fields: &[&Field]) -> Value {
         described["description"] = json!(f.doc);
         members.insert(f.wire.as_ref().clone(), described);
     }
-    let required: Vec<_> = fields.iter().filter(|f| f.required).map(|f| f.wire.as_ref().clone()).collect();
+    let required: Vec<_> =
+        fields.iter().filter(|f| f.required || f.must).map(|f| f.wire.as_ref().clone()).collect();
     let mut value = json!({ "type": "object", "properties": members });
     if !required.is_empty() {
         value["required"] = json!(required);

@@ -281,7 +281,7 @@ fn adapter(spec: &Spec, field: &Field) -> Option<String> {
 }
 
 fn request(out: &mut String, spec: &Spec, operation: &Operation) {
-    let name = camel(operation.name.as_ref());
+    let name = operation.request_type();
     let route = match operation.kind {
         Kind::Http => {
             format!("\n\n`{} {}`.", operation.method.as_deref().unwrap_or_default(), operation.path)
@@ -357,6 +357,13 @@ fn field_checks(out: &mut String, spec: &Spec, field: &Field, checks: &str) {
         } else {
             let _ = writeln!(out, "if !self.{name}.is_empty() {{ {count} }}");
         }
+    }
+    if field.must && shape(field) == Shape::Optional {
+        let _ = writeln!(
+            out,
+            "if self.{name}.is_none() {{ {checks}.report({constant}, rtc_core::Rule::Required, {}, \"is required\"); }}",
+            code(field.required_code.as_ref().or(field.code.as_ref()))
+        );
     }
     let body = value_checks(spec, field, &constant, checks);
     let Some(body) = body else { return };
@@ -489,7 +496,7 @@ fn condition(spec: &Spec, field: &Field, condition: &Condition) -> String {
 }
 
 fn http(out: &mut String, spec: &Spec, operation: &Operation) {
-    let name = camel(operation.name.as_ref());
+    let name = operation.request_type();
     let service = spec.provider.service.as_deref().unwrap_or_default();
     let output = operation.output.as_deref().unwrap_or("()");
     let output =
@@ -669,7 +676,7 @@ fn decode(out: &mut String, operation: &Operation) {
 }
 
 fn rpc(out: &mut String, operation: &Operation) {
-    let name = camel(operation.name.as_ref());
+    let name = operation.request_type();
     let output = operation.output.as_deref().unwrap_or("serde_json::Value");
     let _ = writeln!(
         out,
@@ -677,7 +684,9 @@ fn rpc(out: &mut String, operation: &Operation) {
         operation.path
     );
     out.push_str("fn validate(&self) -> Result<(), Violations> { Self::validate(self) }\n");
-    out.push_str("fn params(&self) -> rtc_core::encode::JsonObject { rtc_core::encode::JsonObject::new()");
+    out.push_str(
+        "fn params(&self, object: rtc_core::encode::JsonObject) -> rtc_core::encode::JsonObject { object",
+    );
     for field in &operation.fields {
         out.push_str(&json_member(field));
     }
@@ -685,7 +694,7 @@ fn rpc(out: &mut String, operation: &Operation) {
 }
 
 fn command(out: &mut String, operation: &Operation) {
-    let name = camel(operation.name.as_ref());
+    let name = operation.request_type();
     let args = operation.args.as_deref().unwrap_or("[]");
     let _ = writeln!(
         out,

@@ -105,6 +105,8 @@ pub enum Replay {
 #[serde(deny_unknown_fields)]
 pub struct Operation {
     pub name: Spanned<String>,
+    /// The name of the request struct, where the operation's name would clash with another type.
+    pub request: Option<String>,
     pub doc: String,
     /// Where the fact comes from, for the docs.
     pub source: String,
@@ -182,6 +184,9 @@ pub struct Field {
     pub doc: String,
     #[serde(default)]
     pub required: bool,
+    /// Must be set like a required field, but by its method: for objects with too many for one constructor.
+    #[serde(default)]
+    pub must: bool,
     /// A value that is always sent when none is given.
     pub default: Option<String>,
     #[serde(default, rename = "in")]
@@ -208,6 +213,13 @@ pub struct Field {
     /// Further wire names in answers, the first one present wins.
     #[serde(default)]
     pub aliases: Vec<String>,
+}
+
+impl Operation {
+    /// The name of the request struct.
+    pub fn request_type(&self) -> String {
+        self.request.clone().unwrap_or_else(|| super::rust::camel(self.name.as_ref()))
+    }
 }
 
 impl Field {
@@ -271,11 +283,19 @@ pub const PATTERNS: &[(&str, &str, &str)] = &[
 ];
 
 /// Forms of one provider, implemented in its `crate::model`.
-pub const PROVIDER_PATTERNS: &[(&str, &str, &str)] = &[(
-    "channel_arn",
-    "^arn:aws[a-z-]*:kinesisvideo:[a-z0-9-]+:[0-9]+:[a-z]+/[a-zA-Z0-9_.-]+/[0-9]+$",
-    "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
-)];
+pub const PROVIDER_PATTERNS: &[(&str, &str, &str)] = &[
+    (
+        "channel_arn",
+        "^arn:aws[a-z-]*:kinesisvideo:[a-z0-9-]+:[0-9]+:[a-z]+/[a-zA-Z0-9_.-]+/[0-9]+$",
+        "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+    ),
+    (
+        "viewer_id",
+        "^(?!(?i:aws_))[A-Za-z0-9_.-]*$",
+        "ASCII letters, digits, `_`, `.` and `-` only, and must not start with `AWS_`",
+    ),
+    ("region", "^[a-z0-9]+(-[a-z0-9]+)*$", "a region such as us-west-2"),
+];
 
 pub fn pattern(name: &str) -> Option<&'static (&'static str, &'static str, &'static str)> {
     PATTERNS.iter().chain(PROVIDER_PATTERNS).find(|p| p.0 == name)

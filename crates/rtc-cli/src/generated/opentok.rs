@@ -4,7 +4,7 @@ use crate::catalogue::{FieldDoc, OperationDoc};
 use crate::input::Input;
 use crate::outcome::{Outcome, Run};
 /// Every operation of OpenTok.
-pub const OPERATIONS: &[OperationDoc] = &[
+pub(crate) const OPERATIONS: &[OperationDoc] = &[
     OperationDoc {
         provider: "opentok",
         name: "create_session",

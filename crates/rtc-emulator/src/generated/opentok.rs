@@ -2,7 +2,7 @@
 
 use crate::spec::{BodyKind, Condition, Field, Kind, Place, Route, Rule, Unit};
 /// The routes of the provider, with the rules for their inputs.
-pub const ROUTES: &[Route] = &[
+pub(crate) const ROUTES: &[Route] = &[
     Route {
         provider: "opentok",
         operation: "create_session",

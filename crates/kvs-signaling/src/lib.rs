@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod canonical;
+mod client;
+mod credentials;
+mod endpoint;
+mod error;
+#[rustfmt::skip]
+mod generated;
+mod ice;
+mod model;
+mod operation;
+mod presign;
+mod sigv4;
+
+pub use client::{Client, ClientBuilder};
+pub use credentials::{Credentials, CredentialsProvider, Environment, SharedCredentialsProvider};
+pub use endpoint::ResolvedUrl;
+pub use error::{Error, Exception, KvsError, Result};
+pub use ice::{IceCache, IceKey, IceServer};
+pub use model::{ChannelArn, ChannelEndpoint, ChannelEndpoints, IceServerConfig, TurnServer};
+pub use operation::*;
+pub use presign::{Signed, SignedRequest};
+pub use rtc_core;
+pub use sigv4::Signer;

@@ -1,0 +1,8 @@
+//! The operations of this crate.
+
+use crate::credentials::MediaSfu;
+
+pub use crate::generated::*;
+
+/// A call of an operation: await it, or set its knobs first.
+pub type Call<O> = rtc_core::Call<MediaSfu, O>;

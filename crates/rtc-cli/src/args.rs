@@ -1,0 +1,181 @@
+//! The command line's shape, made from the catalogue.
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde_json::{Map, Value};
+
+use crate::catalogue::{FieldDoc, OperationDoc, PROVIDERS};
+use crate::outcome::Outcome;
+
+/// The whole command line.
+#[must_use]
+pub fn command() -> Command {
+    let mut command = Command::new("rtc")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("OpenTok, MediaSFU, Kinesis Video Streams signaling, EnableX and Sora from one command line")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(Command::new("tour").about("Play one story per provider against the embedded emulator"))
+        .subcommand(
+            Command::new("emulate")
+                .about("Serve the emulator on loopback until interrupted")
+                .arg(option("port", "PORT", "The port; a free one when not given"))
+                .arg(option("seed", "FILE", "State to start with, as JSON"))
+                .arg(option("faults", "FILE", "Faults to start with, as JSON")),
+        )
+        .subcommand(
+            Command::new("batch")
+                .about("Run operations from JSON lines on stdin, one result line each")
+                .arg(redact()),
+        )
+        .subcommand(
+            Command::new("operations").about("List every operation with its fields and bounds").arg(output()),
+        )
+        .subcommand(
+            Command::new("completions").about("Print completions for a shell").arg(
+                Arg::new("shell").required(true).value_parser(clap::value_parser!(clap_complete::Shell)),
+            ),
+        );
+    for (provider, operations) in PROVIDERS {
+        let mut sub = Command::new(*provider)
+            .about(format!("Operations of {provider}"))
+            .subcommand_required(true)
+            .arg_required_else_help(true);
+        for operation in *operations {
+            sub = sub.subcommand(operation_command(operation));
+        }
+        command = command.subcommand(sub);
+    }
+    command
+}
+
+fn operation_command(operation: &'static OperationDoc) -> Command {
+    let mut command = Command::new(kebab(operation.name))
+        .about(operation.doc)
+        .arg(option("input", "JSON|@FILE|-", "The input as a JSON object, from a file, or from stdin"))
+        .arg(option("endpoint", "URL", "The base URL, where it is not the provider's own"))
+        .arg(option("credentials", "JSON|@FILE", "Credentials by name; otherwise from the environment"))
+        .arg(option("options", "JSON", "Further options of the provider, by name"))
+        .arg(option("timeout", "DURATION", "The total time limit, such as 15s or 250ms"))
+        .arg(option("ca-file", "FILE", "A certificate to trust besides the platform's, PEM"))
+        .arg(
+            Arg::new("no-retry").long("no-retry").action(ArgAction::SetTrue).help("Make exactly one attempt"),
+        )
+        .arg(redact())
+        .arg(output());
+    // Members of nested objects are given through --input.
+    let reserved = ["input", "endpoint", "credentials", "options", "timeout", "output", "redact"];
+    for field in operation.fields.iter().filter(|f| !f.name.contains('.') && !reserved.contains(&f.name)) {
+        command = command.arg(field_arg(field));
+    }
+    command
+}
+
+fn field_arg(field: &'static FieldDoc) -> Arg {
+    let mut help = field.doc.to_owned();
+    for extra in [field.bounds.to_owned(), field.values.join(", ")] {
+        if !extra.is_empty() {
+            help = format!("{help} [{extra}]");
+        }
+    }
+    let action = if field.ty.starts_with('[') { ArgAction::Append } else { ArgAction::Set };
+    Arg::new(field.name).long(kebab(field.name)).value_name(field.ty.to_uppercase()).help(help).action(action)
+}
+
+fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help)
+}
+
+fn redact() -> Arg {
+    Arg::new("redact").long("redact").action(ArgAction::SetTrue).help("Hide the secrets of the answer, too")
+}
+
+fn output() -> Arg {
+    option("output", "FORMAT", "json or text").value_parser(["json", "text"]).default_value("text")
+}
+
+fn kebab(name: &str) -> String {
+    name.replace('_', "-")
+}
+
+/// The input of an operation: the JSON of `--input` with the flags of the fields on top.
+///
+/// # Errors
+/// When the JSON cannot be read.
+pub fn input(operation: &OperationDoc, matches: &ArgMatches) -> Result<Value, Outcome> {
+    let given = matches.get_one::<String>("input");
+    let mut members = match given.map(|text| json_or_file("input", text)).transpose()? {
+        Some(Value::Object(members)) => members,
+        Some(_) => return Err(Outcome::usage("input", "must be a JSON object")),
+        None => Map::new(),
+    };
+    for field in operation.fields {
+        if !matches.try_contains_id(field.name).unwrap_or(false) {
+            continue;
+        }
+        let Ok(Some(values)) = matches.try_get_many::<String>(field.name) else { continue };
+        let mut values: Vec<Value> = values.map(|text| flag_value(field, text)).collect();
+        let value =
+            if field.ty.starts_with('[') { Value::Array(values) } else { values.pop().unwrap_or_default() };
+        members.insert(field.name.to_owned(), value);
+    }
+    Ok(Value::Object(members))
+}
+
+/// A flag's text as the field wants it: JSON where the field holds JSON, text otherwise (numbers and
+/// booleans are read from text).
+fn flag_value(field: &FieldDoc, text: &str) -> Value {
+    let json = matches!(field.ty.trim_matches(['[', ']']), "json" | "object");
+    let parsed = if json { serde_json::from_str(text).ok() } else { None };
+    parsed.unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+/// JSON given as itself, as `@FILE` or as `-` for stdin.
+///
+/// # Errors
+/// When it cannot be read or is not JSON.
+pub fn json_or_file(field: &'static str, text: &str) -> Result<Value, Outcome> {
+    let text = if text == "-" {
+        std::io::read_to_string(std::io::stdin()).map_err(|e| Outcome::usage(field, format!("stdin: {e}")))?
+    } else if let Some(path) = text.strip_prefix('@') {
+        std::fs::read_to_string(path).map_err(|e| Outcome::usage(field, format!("{path}: {e}")))?
+    } else {
+        text.to_owned()
+    };
+    serde_json::from_str(&text).map_err(|e| Outcome::usage(field, format!("is not JSON: {e}")))
+}
+
+/// A duration such as `15s`, `250ms` or `2m`.
+#[must_use]
+pub fn duration(text: &str) -> Option<std::time::Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    let millis = match unit {
+        "ms" => number,
+        "" | "s" => number.checked_mul(1000)?,
+        "m" => number.checked_mul(60_000)?,
+        _ => return None,
+    };
+    Some(std::time::Duration::from_millis(millis)).filter(|d| !d.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn durations() {
+        use std::time::Duration;
+        assert_eq!(duration("15s"), Some(Duration::from_secs(15)));
+        assert_eq!(duration("250ms"), Some(Duration::from_millis(250)));
+        assert_eq!(duration("2m"), Some(Duration::from_secs(120)));
+        for bad in ["", "s", "0s", "-1s", "1h", "1.5s", "99999999999999999999s"] {
+            assert_eq!(duration(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! `rtc emulate`: the emulator as a server.
+
+use std::io::Write as _;
+
+use clap::ArgMatches;
+use rtc_emulator::Emulator;
+use serde_json::Value;
+
+/// Serves the emulator until interrupted.
+///
+/// # Errors
+/// When the port, the seed or the faults cannot be used.
+pub async fn run(matches: &ArgMatches) -> Result<(), String> {
+    let mut builder = Emulator::builder().tls(true);
+    if let Some(port) = matches.get_one::<String>("port") {
+        builder = builder.port(port.parse().map_err(|_| format!("rtc emulate: {port:?} is not a port"))?);
+    }
+    let emulator = builder.start().await.map_err(|e| format!("rtc emulate: {e}"))?;
+    if let Some(state) = file(matches, "seed")? {
+        emulator.seed(state).map_err(|e| format!("rtc emulate: --seed: {e}"))?;
+    }
+    if let Some(faults) = file(matches, "faults")? {
+        emulator.add_faults(faults).map_err(|e| format!("rtc emulate: --faults: {e}"))?;
+    }
+    let mut stdout = std::io::stdout();
+    let printed = write!(stdout, "{}", environment(&emulator)).and_then(|()| stdout.flush());
+    printed.map_err(|e| e.to_string())?;
+    eprintln!("serving on {} (loopback only); management under /_emulator/; Ctrl-C ends it", emulator.url());
+    tokio::signal::ctrl_c().await.map_err(|e| e.to_string())
+}
+
+fn file(matches: &ArgMatches, name: &'static str) -> Result<Option<Value>, String> {
+    let Some(path) = matches.get_one::<String>(name) else { return Ok(None) };
+    let text = std::fs::read_to_string(path).map_err(|e| format!("rtc emulate: {path}: {e}"))?;
+    serde_json::from_str(&text).map(Some).map_err(|e| format!("rtc emulate: {path} is not JSON: {e}"))
+}
+
+/// The environment that points the crates, the vendors' SDKs and `rtc` at the emulator.
+fn environment(emulator: &Emulator) -> String {
+    let mut out = String::new();
+    let mut export = |name: &str, value: &str| out.push_str(&format!("export {name}='{value}'\n"));
+    let opentok = emulator.opentok();
+    export("OPENTOK_API_KEY", opentok.api_key());
+    export("OPENTOK_API_SECRET", opentok.api_secret());
+    export("OPENTOK_ENDPOINT", &opentok.url());
+    out
+}

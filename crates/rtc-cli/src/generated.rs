@@ -1,0 +1,3 @@
+//! Made by `cargo xtask codegen`: a module per provider.
+
+pub(crate) mod opentok;

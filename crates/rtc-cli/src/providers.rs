@@ -1,0 +1,44 @@
+//! What each provider needs by hand: its client, its local and its live operations.
+
+use crate::input::Input;
+use crate::outcome::{Outcome, Run};
+
+mod opentok;
+
+/// Applies the settings of a run to a provider's client builder.
+macro_rules! configure {
+    ($builder:expr, $run:expr, $endpoint:literal) => {{
+        let run: &$crate::outcome::Run = $run;
+        let mut builder = $builder.application(concat!("rtc/", env!("CARGO_PKG_VERSION")));
+        if let Some(endpoint) = run.base($endpoint) {
+            builder = builder.endpoint(endpoint);
+        }
+        if let Some(limit) = run.timeout {
+            builder = builder.timeout(limit);
+        }
+        if run.no_retry {
+            builder = builder.retry(rtc_core::RetryPolicy::none());
+        }
+        if let Some(pem) = &run.root_certificate_pem {
+            builder = builder.root_certificate_pem(pem.clone());
+        }
+        if let Some(clock) = &run.clock {
+            builder = builder.clock(clock.clone());
+        }
+        if let Some(transport) = &run.transport {
+            builder = builder.transport(transport.clone());
+        }
+        builder
+    }};
+}
+pub(crate) use configure;
+
+/// Runs an operation by the provider's and the operation's name.
+pub(crate) async fn run(provider: &str, operation: &str, input: Input, run: &Run) -> Outcome {
+    let outcome = match provider {
+        "opentok" => opentok::run(operation, input, run).await,
+        _ => return Outcome::usage("provider", format!("there is no provider {provider:?}")),
+    };
+    outcome
+        .unwrap_or_else(|| Outcome::usage("operation", format!("{provider} has no operation {operation:?}")))
+}

@@ -1,0 +1,3 @@
+//! The operations of this crate.
+
+pub use crate::generated::*;
