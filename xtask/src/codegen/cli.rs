@@ -113,13 +113,14 @@ fn describe_field(out: &mut String, spec: &Spec, field: &Field, path: &str, wire
 fn builder(out: &mut String, spec: &Spec, krate: &str, function: &str, ty: &str, fields: &[Field]) {
     let (required, optional): (Vec<_>, Vec<_>) = fields.iter().partition(|f| f.required);
     let arguments: Vec<_> = required.iter().map(|f| read(spec, f, true)).collect();
-    let mutable = if optional.is_empty() { "" } else { "mut " };
     let input = if fields.is_empty() { "_input" } else { "input" };
-    let _ = writeln!(
-        out,
-        "pub(crate) fn {function}({input}: &mut Input) -> {krate}::{ty} {{ let {mutable}request = {krate}::{ty}::new({});",
-        arguments.join(", ")
-    );
+    let _ = writeln!(out, "pub(crate) fn {function}({input}: &mut Input) -> {krate}::{ty} {{");
+    let new = format!("{krate}::{ty}::new({})", arguments.join(", "));
+    if optional.is_empty() {
+        let _ = writeln!(out, "{new} }}");
+        return;
+    }
+    let _ = writeln!(out, "let mut request = {new};");
     for field in optional {
         let name = field.name.as_ref();
         let plain = field.is_list() || field.default.is_some() || field.omit_false;
@@ -151,15 +152,12 @@ fn read(spec: &Spec, field: &Field, required: bool) -> String {
     let into = !is_struct && !matches!(element, "bool" | "u32" | "u64" | "i64" | "f64" | "json" | "text");
     if required {
         let code = field.required_code.as_ref().or(field.code.as_ref());
-        let default = if is_struct && !field.is_list() {
-            format!("{}(&mut Input::default())", snake(element))
+        let otherwise = if is_struct && !field.is_list() {
+            format!("unwrap_or_else(|| {}(&mut Input::default()))", snake(element))
         } else {
-            "Default::default()".into()
+            "unwrap_or_default()".into()
         };
-        let read = format!(
-            "{{ let value = input.{reader}; input.require({names}, {code:?}, value).unwrap_or_else(|| {default}) }}"
-        );
-        if field.is_list() || into { read } else { read }
+        format!("{{ let value = input.{reader}; input.require({names}, {code:?}, value).{otherwise} }}")
     } else if into && field.is_list() {
         format!("input.{reader}.map(|v| v.into_iter().map(Into::into).collect())")
     } else if into {

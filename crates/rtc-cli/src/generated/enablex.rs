@@ -523,7 +523,7 @@ pub(crate) fn live_recording(input: &mut Input) -> enablex::LiveRecording {
         let value = input.flag("auto_recording", "auto_recording");
         input
             .require("auto_recording", "auto_recording", None, value)
-            .unwrap_or_else(|| Default::default())
+            .unwrap_or_default()
     });
     if let Some(value) = input.text("url", "url") {
         request.url = Some(value);
@@ -531,20 +531,17 @@ pub(crate) fn live_recording(input: &mut Input) -> enablex::LiveRecording {
     request
 }
 pub(crate) fn sip(input: &mut Input) -> enablex::Sip {
-    let request = enablex::Sip::new({
+    enablex::Sip::new({
         let value = input.flag("enabled", "enabled");
-        input
-            .require("enabled", "enabled", None, value)
-            .unwrap_or_else(|| Default::default())
-    });
-    request
+        input.require("enabled", "enabled", None, value).unwrap_or_default()
+    })
 }
 pub(crate) fn room_settings(input: &mut Input) -> enablex::RoomSettings {
     let mut request = enablex::RoomSettings::new({
         let value = input.number("participants", "participants");
         input
             .require("participants", "participants", Some("10007"), value)
-            .unwrap_or_else(|| Default::default())
+            .unwrap_or_default()
     });
     if let Some(value) = input.text("description", "description") {
         request.description = Some(value);
@@ -630,15 +627,13 @@ pub(crate) fn create_room(input: &mut Input) -> enablex::CreateRoom {
     let mut request = enablex::CreateRoom::new(
         {
             let value = input.text("name", "name");
-            input
-                .require("name", "name", Some("10002"), value)
-                .unwrap_or_else(|| Default::default())
+            input.require("name", "name", Some("10002"), value).unwrap_or_default()
         },
         {
             let value = input.text("owner_ref", "owner_ref");
             input
                 .require("owner_ref", "owner_ref", Some("10010"), value)
-                .unwrap_or_else(|| Default::default())
+                .unwrap_or_default()
         },
         {
             let value = input.nested("settings", "settings", room_settings);
@@ -659,27 +654,21 @@ pub(crate) fn create_token(input: &mut Input) -> enablex::CreateToken {
     let mut request = enablex::CreateToken::new(
         {
             let value = input.text("room_id", "room_id");
-            input
-                .require("room_id", "room_id", Some("10001"), value)
-                .unwrap_or_else(|| Default::default())
+            input.require("room_id", "room_id", Some("10001"), value).unwrap_or_default()
         },
         {
             let value = input.text("name", "name");
-            input
-                .require("name", "name", Some("10101"), value)
-                .unwrap_or_else(|| Default::default())
+            input.require("name", "name", Some("10101"), value).unwrap_or_default()
         },
         {
             let value = input.text("role", "role");
-            input
-                .require("role", "role", Some("10103"), value)
-                .unwrap_or_else(|| Default::default())
+            input.require("role", "role", Some("10103"), value).unwrap_or_default()
         },
         {
             let value = input.text("user_ref", "user_ref");
             input
                 .require("user_ref", "user_ref", Some("10102"), value)
-                .unwrap_or_else(|| Default::default())
+                .unwrap_or_default()
         },
     );
     if let Some(value) = input.json("data", "data") {
@@ -688,44 +677,32 @@ pub(crate) fn create_token(input: &mut Input) -> enablex::CreateToken {
     request
 }
 pub(crate) fn decode_token(input: &mut Input) -> enablex::DecodeToken {
-    let request = enablex::DecodeToken::new({
+    enablex::DecodeToken::new({
         let value = input.text("token", "token");
-        input
-            .require("token", "token", None, value)
-            .unwrap_or_else(|| Default::default())
-    });
-    request
+        input.require("token", "token", None, value).unwrap_or_default()
+    })
 }
 pub(crate) fn connect_room(input: &mut Input) -> enablex::ConnectRoom {
-    let request = enablex::ConnectRoom::new({
+    enablex::ConnectRoom::new({
         let value = input.text("token", "token");
-        input
-            .require("token", "token", None, value)
-            .unwrap_or_else(|| Default::default())
-    });
-    request
+        input.require("token", "token", None, value).unwrap_or_default()
+    })
 }
 pub(crate) fn lock_room(_input: &mut Input) -> enablex::LockRoom {
-    let request = enablex::LockRoom::new();
-    request
+    enablex::LockRoom::new()
 }
 pub(crate) fn unlock_room(_input: &mut Input) -> enablex::UnlockRoom {
-    let request = enablex::UnlockRoom::new();
-    request
+    enablex::UnlockRoom::new()
 }
 pub(crate) fn hard_mute_room(_input: &mut Input) -> enablex::HardMuteRoom {
-    let request = enablex::HardMuteRoom::new();
-    request
+    enablex::HardMuteRoom::new()
 }
 pub(crate) fn hard_unmute_room(_input: &mut Input) -> enablex::HardUnmuteRoom {
-    let request = enablex::HardUnmuteRoom::new();
-    request
+    enablex::HardUnmuteRoom::new()
 }
 pub(crate) fn start_record(_input: &mut Input) -> enablex::StartRecord {
-    let request = enablex::StartRecord::new();
-    request
+    enablex::StartRecord::new()
 }
 pub(crate) fn stop_record(_input: &mut Input) -> enablex::StopRecord {
-    let request = enablex::StopRecord::new();
-    request
+    enablex::StopRecord::new()
 }

@@ -233,9 +233,7 @@ pub(crate) fn create_session(input: &mut Input) -> opentok::CreateSession {
 pub(crate) fn generate_token(input: &mut Input) -> opentok::GenerateToken {
     let mut request = opentok::GenerateToken::new({
         let value = input.text("session_id", "session_id");
-        input
-            .require("session_id", "session_id", None, value)
-            .unwrap_or_else(|| Default::default())
+        input.require("session_id", "session_id", None, value).unwrap_or_default()
     });
     if let Some(value) = input.text("role", "role").map(Into::into) {
         request.role = value;
@@ -260,20 +258,14 @@ pub(crate) fn generate_token(input: &mut Input) -> opentok::GenerateToken {
     request
 }
 pub(crate) fn verify_token(input: &mut Input) -> opentok::VerifyToken {
-    let request = opentok::VerifyToken::new({
+    opentok::VerifyToken::new({
         let value = input.text("token", "token");
-        input
-            .require("token", "token", None, value)
-            .unwrap_or_else(|| Default::default())
-    });
-    request
+        input.require("token", "token", None, value).unwrap_or_default()
+    })
 }
 pub(crate) fn decode_session_id(input: &mut Input) -> opentok::DecodeSessionId {
-    let request = opentok::DecodeSessionId::new({
+    opentok::DecodeSessionId::new({
         let value = input.text("session_id", "session_id");
-        input
-            .require("session_id", "session_id", None, value)
-            .unwrap_or_else(|| Default::default())
-    });
-    request
+        input.require("session_id", "session_id", None, value).unwrap_or_default()
+    })
 }

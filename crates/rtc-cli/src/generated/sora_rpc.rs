@@ -222,9 +222,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
 pub(crate) fn call(input: &mut Input) -> sora_rpc::RawCall {
     let mut request = sora_rpc::RawCall::new({
         let value = input.text("method", "method");
-        input
-            .require("method", "method", None, value)
-            .unwrap_or_else(|| Default::default())
+        input.require("method", "method", None, value).unwrap_or_default()
     });
     if let Some(value) = input.json("params", "params") {
         request.params = Some(value);
@@ -234,9 +232,7 @@ pub(crate) fn call(input: &mut Input) -> sora_rpc::RawCall {
 pub(crate) fn notify(input: &mut Input) -> sora_rpc::RawNotification {
     let mut request = sora_rpc::RawNotification::new({
         let value = input.text("method", "method");
-        input
-            .require("method", "method", None, value)
-            .unwrap_or_else(|| Default::default())
+        input.require("method", "method", None, value).unwrap_or_default()
     });
     if let Some(value) = input.json("params", "params") {
         request.params = Some(value);
@@ -244,13 +240,12 @@ pub(crate) fn notify(input: &mut Input) -> sora_rpc::RawNotification {
     request
 }
 pub(crate) fn rpc_methods(_input: &mut Input) -> sora_rpc::RpcMethods {
-    let request = sora_rpc::RpcMethods::new();
-    request
+    sora_rpc::RpcMethods::new()
 }
 pub(crate) fn request_simulcast_rid(input: &mut Input) -> sora_rpc::RequestSimulcastRid {
     let mut request = sora_rpc::RequestSimulcastRid::new({
         let value = input.text("rid", "rid");
-        input.require("rid", "rid", None, value).unwrap_or_else(|| Default::default())
+        input.require("rid", "rid", None, value).unwrap_or_default()
     });
     if let Some(value) = input.text("sender_connection_id", "sender_connection_id") {
         request.sender_connection_id = Some(value);
@@ -263,13 +258,13 @@ pub(crate) fn request_spotlight_rid(input: &mut Input) -> sora_rpc::RequestSpotl
             let value = input.text("spotlight_focus_rid", "spotlight_focus_rid");
             input
                 .require("spotlight_focus_rid", "spotlight_focus_rid", None, value)
-                .unwrap_or_else(|| Default::default())
+                .unwrap_or_default()
         },
         {
             let value = input.text("spotlight_unfocus_rid", "spotlight_unfocus_rid");
             input
                 .require("spotlight_unfocus_rid", "spotlight_unfocus_rid", None, value)
-                .unwrap_or_else(|| Default::default())
+                .unwrap_or_default()
         },
     );
     if let Some(value) = input.text("send_connection_id", "send_connection_id") {
@@ -289,9 +284,7 @@ pub(crate) fn put_signaling_notify_metadata(
 ) -> sora_rpc::PutSignalingNotifyMetadata {
     let mut request = sora_rpc::PutSignalingNotifyMetadata::new({
         let value = input.json("metadata", "metadata");
-        input
-            .require("metadata", "metadata", None, value)
-            .unwrap_or_else(|| Default::default())
+        input.require("metadata", "metadata", None, value).unwrap_or_default()
     });
     if let Some(value) = input.flag("push", "push") {
         request.push = Some(value);
@@ -304,15 +297,11 @@ pub(crate) fn put_signaling_notify_metadata_item(
     let mut request = sora_rpc::PutSignalingNotifyMetadataItem::new(
         {
             let value = input.text("key", "key");
-            input
-                .require("key", "key", None, value)
-                .unwrap_or_else(|| Default::default())
+            input.require("key", "key", None, value).unwrap_or_default()
         },
         {
             let value = input.json("value", "value");
-            input
-                .require("value", "value", None, value)
-                .unwrap_or_else(|| Default::default())
+            input.require("value", "value", None, value).unwrap_or_default()
         },
     );
     if let Some(value) = input.flag("push", "push") {
