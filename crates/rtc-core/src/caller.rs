@@ -224,14 +224,17 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
     async fn run(self) -> Result<Reply<O::Output>, Error<S::Error>> {
         let shared = &*self.caller.0;
         let total = self.options.timeout.or(O::META.timeout).unwrap_or(shared.timeout);
+        // None: too far away to be told, so there is none.
+        let deadline = shared.clock.monotonic().checked_add(total);
         let mut progress = Progress::default();
-        let outcome = timeout(&shared.clock, total, self.guarded(total, &mut progress)).await;
+        let outcome = timeout(&shared.clock, total, self.guarded(deadline, &mut progress)).await;
+        let sent = progress.sent || progress.in_flight;
         match outcome {
             Some(Ok(reply)) => Ok(reply),
             Some(Err(error)) => Err(error.with_exchange(progress.attempts, progress.sent)),
             None => Err(Error::new(Reason::Timeout(total))
-                .with_exchange(progress.attempts, progress.sent || progress.in_flight)
-                .with_retryable(self.may_replay())),
+                .with_exchange(progress.attempts, sent)
+                .with_retryable(!sent || self.may_replay())),
         }
     }
 
@@ -239,13 +242,13 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
     /// credentials first, as the reference of the provider that has one does.
     async fn guarded(
         &self,
-        total: Duration,
+        deadline: Option<Instant>,
         progress: &mut Progress,
     ) -> Result<Reply<O::Output>, Error<S::Error>> {
         let shared = &*self.caller.0;
         let Some(gate) = &self.gate else {
             self.operation.validate()?;
-            return self.attempts(total, progress).await;
+            return self.attempts(deadline, progress).await;
         };
         gate.look().await?;
         if matches!(O::META.auth, Auth::Service(_)) {
@@ -253,18 +256,17 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
         }
         self.operation.validate()?;
         let permit = gate.enter().await?;
-        let result = self.attempts(total, progress).await;
+        let result = self.attempts(deadline, progress).await;
         permit.release().await;
         result
     }
 
     async fn attempts(
         &self,
-        total: Duration,
+        deadline: Option<Instant>,
         progress: &mut Progress,
     ) -> Result<Reply<O::Output>, Error<S::Error>> {
         let shared = &*self.caller.0;
-        let deadline = shared.clock.monotonic() + total;
         let policy = self.options.retry.as_ref().unwrap_or(&shared.retry);
         let (base, trust) = self.base()?;
         let max_attempts = policy.max_attempts.min(O::META.max_attempts.unwrap_or(u32::MAX)).max(1);
@@ -497,8 +499,8 @@ impl<E> From<Error<E>> for Failed<E> {
     }
 }
 
-fn fits(clock: &SharedClock, deadline: Instant, pause: Duration) -> bool {
-    clock.monotonic().checked_add(pause).is_some_and(|end| end < deadline)
+fn fits(clock: &SharedClock, deadline: Option<Instant>, pause: Duration) -> bool {
+    clock.monotonic().checked_add(pause).is_some_and(|end| deadline.is_none_or(|deadline| end < deadline))
 }
 
 #[cfg(feature = "tracing")]

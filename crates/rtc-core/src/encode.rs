@@ -264,12 +264,38 @@ pub fn without_bom(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body)
 }
 
-/// An excerpt of a body for an error: at most 2 KiB of text, control characters replaced.
+/// An excerpt of a body for an error: at most 2 KiB of text, control characters replaced, whatever looks like
+/// a credential hidden.
 #[must_use]
 pub fn excerpt(body: &[u8]) -> String {
     const LIMIT: usize = 2048;
     let text = String::from_utf8_lossy(body.get(..LIMIT).unwrap_or(body));
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    scrub(text.trim())
+}
+
+/// What credentials begin with; what follows, up to a character that no token has, is hidden.
+const MARKS: &[&str] = &["Bearer ", "Basic ", "T1==", "eyJ"];
+
+/// Hides what looks like a credential: JSON Web Tokens, T1 tokens, `Bearer` and `Basic` values.
+#[must_use]
+pub fn scrub(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((at, mark)) = MARKS.iter().filter_map(|mark| Some((rest.find(mark)?, *mark))).min() {
+        let (before, after) = rest.split_at(at + mark.len());
+        out.push_str(before);
+        let end = after.find(|c: char| !c.is_ascii_alphanumeric() && !"-_.~+/=:".contains(c)).unwrap_or(after.len());
+        // A word that only happens to follow is short; a credential is not.
+        if end >= 16 {
+            out.push_str(crate::secret::REDACTED);
+            rest = after.get(end..).unwrap_or_default();
+        } else {
+            rest = after;
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 #[cfg(test)]
@@ -300,6 +326,18 @@ mod tests {
             FormBody::new().field("p2p.preference", "a b").field("c", "&").0,
             "p2p.preference=a+b&c=%26"
         );
+    }
+
+    #[test]
+    fn credentials_are_hidden() {
+        for (text, shown) in [
+            ("Bearer user123:0123456789abcdef, bad", "Bearer [redacted], bad"),
+            ("token eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiIx.c2ln expired", "token eyJ[redacted] expired"),
+            ("T1==cGFydG5lcl9pZD0xMjM0NTY=", "T1==[redacted]"),
+            ("a Bearer token is missing", "a Bearer token is missing"),
+        ] {
+            assert_eq!(excerpt(text.as_bytes()), shown);
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! For tests: a transport that follows a script, and a clock that moves when told.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -108,7 +109,9 @@ struct Hands {
     wall: SystemTime,
     passed: Duration,
     jump_on_sleep: bool,
-    sleepers: Vec<(Duration, Waker)>,
+    next: u64,
+    /// Until when each future sleeps, by its number.
+    sleepers: BTreeMap<u64, (Duration, Waker)>,
 }
 
 impl ManualClock {
@@ -120,11 +123,12 @@ impl ManualClock {
             wall,
             passed: Duration::ZERO,
             jump_on_sleep: false,
-            sleepers: Vec::new(),
+            next: 0,
+            sleepers: BTreeMap::new(),
         })))
     }
 
-    /// A clock on which every sleep ends at once, the time having passed.
+    /// A clock on which time jumps to the end of the shortest pending sleep.
     #[must_use]
     pub fn jumping(wall: SystemTime) -> Self {
         let clock = Self::new(wall);
@@ -137,12 +141,16 @@ impl ManualClock {
         let mut hands = lock(&self.0);
         hands.passed += by;
         let passed = hands.passed;
-        let (due, asleep) =
-            std::mem::take(&mut hands.sleepers).into_iter().partition(|(until, _)| *until <= passed);
-        hands.sleepers = asleep;
+        let mut due = Vec::new();
+        hands.sleepers.retain(|_, (until, waker)| {
+            let asleep = *until > passed;
+            if !asleep {
+                due.push(waker.clone());
+            }
+            asleep
+        });
         drop(hands);
-        let due: Vec<(Duration, Waker)> = due;
-        due.into_iter().for_each(|(_, waker)| waker.wake());
+        due.into_iter().for_each(Waker::wake);
     }
 
     /// How many futures sleep on this clock.
@@ -170,28 +178,45 @@ impl Clock for ManualClock {
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        let clock = self.clone();
-        let until = lock(&self.0).passed.saturating_add(duration);
-        let mut yielded = false;
-        Box::pin(std::future::poll_fn(move |cx| {
-            let mut hands = lock(&clock.0);
-            if hands.passed >= until {
-                return Poll::Ready(());
-            }
-            if hands.jump_on_sleep {
-                // Give whatever runs beside this sleep one turn before the time jumps.
-                if std::mem::replace(&mut yielded, true) {
-                    hands.passed = until;
-                    return Poll::Ready(());
+        let mut hands = lock(&self.0);
+        hands.next += 1;
+        let (id, until) = (hands.next, hands.passed.saturating_add(duration));
+        drop(hands);
+        Box::pin(Sleep { clock: self.clone(), id, until })
+    }
+}
+
+/// One sleep; a dropped one is no longer counted.
+struct Sleep {
+    clock: ManualClock,
+    id: u64,
+    until: Duration,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut hands = lock(&self.clock.0);
+        if hands.passed < self.until {
+            let turned = hands.sleepers.insert(self.id, (self.until, cx.waker().clone())).is_some();
+            let shortest = hands.sleepers.values().all(|(until, _)| *until >= self.until);
+            // Give whatever runs beside this sleep one turn before the time jumps.
+            if !(hands.jump_on_sleep && turned && shortest) {
+                if hands.jump_on_sleep {
+                    cx.waker().wake_by_ref();
                 }
-                cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            match hands.sleepers.iter_mut().find(|(u, w)| *u == until && w.will_wake(cx.waker())) {
-                Some(_) => {}
-                None => hands.sleepers.push((until, cx.waker().clone())),
-            }
-            Poll::Pending
-        }))
+            hands.passed = self.until;
+        }
+        hands.sleepers.remove(&self.id);
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        lock(&self.clock.0).sleepers.remove(&self.id);
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_with::de::DeserializeAsWrap;
 use serde_with::{DeserializeAs, SerializeAs};
 
-pub use serde_with::As;
+pub use serde_with::{As, Same};
 
 use crate::secret::Secret;
 

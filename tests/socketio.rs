@@ -1,5 +1,4 @@
 //! The Socket.IO client against an independent server.
-#![cfg(feature = "socketio")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::time::Duration;

@@ -1,0 +1,277 @@
+//! Runs every case file against the crates, through the same entry as `rtc batch`, and against the emulator
+//! where a case is about its side. Own harness, so that its lines are seen.
+
+#![allow(clippy::indexing_slicing, reason = "a test: a missing member of JSON is null")]
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use rtc_cli::Run;
+use rtc_cli::batch::Line;
+use rtc_cli::clock::FixedClock;
+use rtc_core::{Body, Limits, SharedClock, SharedTransport, Transport, TransportError, TransportErrorKind};
+use rtc_tests::case::{Case, files, folders, read};
+use rtc_tests::compare::{Complaints, contains, error, output, request, same};
+use serde_json::{Value, json};
+
+#[path = "conformance/special.rs"]
+mod special;
+
+/// Providers whose file must be supported to 95 %: filled by the work that completes each.
+const COMPLETE: &[&str] = &[];
+
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("the runtime cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
+    let mut failed = false;
+    for folder in folders() {
+        let files = files(&folder);
+        if files.is_empty() {
+            println!(
+                "skipped: needs case files in {} (set RTC_CASES_DIR to where they are)",
+                folder.display()
+            );
+        }
+        for file in files {
+            match read(&file) {
+                Ok(cases) => cases.into_iter().for_each(|case| runtime.block_on(judge(case, &mut tallies))),
+                Err(message) => {
+                    println!("FAILED {message}");
+                    failed = true;
+                }
+            }
+        }
+    }
+    for (provider, tally) in &tallies {
+        println!(
+            "{provider} {} passed, {} failed, {} unsupported",
+            tally.passed, tally.failed, tally.unsupported
+        );
+        failed |= tally.failed > 0;
+        let all = tally.passed + tally.failed + tally.unsupported;
+        if COMPLETE.contains(&provider.as_str()) && tally.unsupported * 20 > all {
+            println!("FAILED {provider}: more than 5 % unsupported");
+            failed = true;
+        }
+    }
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+#[derive(Default)]
+struct Tally {
+    passed: usize,
+    failed: usize,
+    unsupported: usize,
+}
+
+/// What a case comes to.
+pub enum Verdict {
+    Passed,
+    Failed(Complaints),
+    Unsupported(String),
+}
+
+async fn judge(case: Case, tallies: &mut BTreeMap<String, Tally>) {
+    let verdict = if case.expect.is_null() { Verdict::Passed } else { run(&case).await };
+    let tally = tallies.entry(case.provider.clone()).or_default();
+    match verdict {
+        Verdict::Passed => tally.passed += 1,
+        Verdict::Failed(complaints) => {
+            tally.failed += 1;
+            println!("FAILED {}: {}", case.id, complaints.join("; "));
+        }
+        Verdict::Unsupported(why) => {
+            tally.unsupported += 1;
+            println!("unsupported {}: {why}", case.id);
+        }
+    }
+}
+
+async fn run(case: &Case) -> Verdict {
+    if let Some(verdict) = special::run(case).await {
+        return verdict;
+    }
+    let wire = Wire::new(&case.given["answer"]);
+    let outcome = rtc_cli::batch::run(
+        &case.provider,
+        &case.operation,
+        case.given["input"].clone(),
+        &around(case, &wire),
+    )
+    .await;
+    let field = &outcome.body["error"]["violations"][0]["field"];
+    let unknown = field == "operation" || field == "provider";
+    if unknown || outcome.body["error"]["kind"] == "unsupported" {
+        return Verdict::Unsupported(format!("{} is not implemented yet", case.operation));
+    }
+    let expect = &case.expect;
+    let mut bad = Complaints::new();
+    let sent = wire.sent();
+    if let Some(expected) = expect.get("request") {
+        request(expected, sent.first(), &mut bad);
+    }
+    // Without an answer the call's own result is ignored: only what went out counts.
+    let answered = !case.given["answer"].is_null() || sent.is_empty();
+    if let Some(expected) = expect.get("output").filter(|_| answered) {
+        match outcome.body.get("output") {
+            Some(got) => output(expected, got, &mut bad),
+            None => bad.push(format!("it failed: {}", outcome.body["error"]["message"])),
+        }
+    }
+    if let Some(expected) = expect.get("error").filter(|e| !e.is_null()) {
+        error(expected, &outcome.body, &mut bad);
+    }
+    if let Some(expected) = expect.get("sent").and_then(Value::as_bool) {
+        if expected != (!sent.is_empty() || !outcome.frames.is_empty()) {
+            bad.push(format!("sent is {}: {}", !expected, outcome.body));
+        }
+    }
+    match expect.get("accepted").and_then(Value::as_bool) {
+        Some(true) if outcome.body["error"]["kind"] == "invalid_input" => {
+            bad.push(format!("refused: {}", outcome.body["error"]["message"]));
+        }
+        Some(false) if outcome.is_ok() => bad.push("accepted".into()),
+        _ => {}
+    }
+    live(expect, &outcome, &mut bad);
+    if bad.is_empty() { Verdict::Passed } else { Verdict::Failed(bad) }
+}
+
+/// What a live connection sent and reported.
+fn live(expect: &Value, outcome: &rtc_cli::Outcome, bad: &mut Complaints) {
+    if let Some(expected) = expect.get("frames").and_then(Value::as_array) {
+        let fits = expected.len() == outcome.frames.len()
+            && expected.iter().zip(&outcome.frames).all(|(want, got)| {
+                same(want, got) || (want.is_object() && want.get("jsonrpc").is_none() && contains(got, want))
+            });
+        if !fits {
+            bad.push(format!("frames {:?} instead of {expected:?}: {}", outcome.frames, outcome.body));
+        }
+    }
+    if let Some(expected) = expect.get("events").and_then(Value::as_array) {
+        let fits = expected.len() == outcome.events.len()
+            && expected.iter().zip(&outcome.events).all(|(want, got)| contains(got, want));
+        if !fits {
+            bad.push(format!("events {:?} instead of {expected:?}", outcome.events));
+        }
+    }
+    for (id, want) in expect.get("outcome").and_then(Value::as_object).into_iter().flatten() {
+        let got = outcome.outcomes.get(id).cloned().unwrap_or_default();
+        if let Some(expected) = want.get("error") {
+            error(expected, &got, bad);
+        } else if let Some(expected) = want.get("output") {
+            if got.get("output").is_none_or(|got| !same(got, expected)) {
+                bad.push(format!("call {id} came to {got} instead of {want}"));
+            }
+        } else if !same(&got, want) {
+            bad.push(format!("call {id} came to {got} instead of {want}"));
+        }
+    }
+}
+
+/// The run around a case: the captured transport, the fixed clock, credentials.
+pub fn around(case: &Case, wire: &Wire) -> Run {
+    let text = |name: &str| case.given.get(name).and_then(Value::as_str).map(str::to_owned);
+    let mut line = Line::default();
+    line.credentials = defaults(&case.provider);
+    for (name, value) in case.given.get("credentials").and_then(Value::as_object).into_iter().flatten() {
+        line.credentials.insert(name.clone(), value.as_str().unwrap_or_default().to_owned());
+    }
+    line.endpoint = text("endpoint").filter(|e| !e.is_empty());
+    line.now = text("now");
+    line.options = case.given.get("options").and_then(Value::as_object).cloned().unwrap_or_default();
+    line.options.insert("retry".into(), Value::Bool(false));
+    let mut run = Run::default();
+    let fixed = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_305_600);
+    run.clock = Some(SharedClock::new(FixedClock(fixed)));
+    run.transport = Some(SharedTransport::new(wire.clone()));
+    run.state = case.given.get("state").cloned().unwrap_or_default();
+    run.answer = case.given.get("answer").cloned().unwrap_or_default();
+    if line.apply(&mut run).is_err() {
+        run.clock = None;
+    }
+    run
+}
+
+/// The runner's own valid credentials.
+fn defaults(provider: &str) -> BTreeMap<String, String> {
+    let pairs: &[(&str, &str)] = match provider {
+        "opentok" => &[("api_key", "123456"), ("api_secret", "1234567890abcdef1234567890abcdef1234567890")],
+        "mediasfu" => &[
+            ("api_user_name", "apiUser123"),
+            ("api_key", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"),
+        ],
+        "kvs-signaling" => &[
+            ("access_key_id", "AKIDEXAMPLE"),
+            ("secret_access_key", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"),
+            ("region", "us-west-2"),
+        ],
+        "enablex" => &[("app_id", "app"), ("app_key", "key")],
+        _ => &[],
+    };
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// A transport that captures what goes out and answers as the case says.
+#[derive(Debug, Clone)]
+pub struct Wire {
+    answer: Value,
+    sent: Arc<Mutex<Vec<Request<Bytes>>>>,
+}
+
+impl Wire {
+    #[must_use]
+    pub fn new(answer: &Value) -> Self {
+        Self { answer: answer.clone(), sent: Arc::default() }
+    }
+
+    #[must_use]
+    pub fn sent(&self) -> Vec<Request<Bytes>> {
+        self.sent.lock().map(|sent| sent.clone()).unwrap_or_default()
+    }
+}
+
+impl Transport for Wire {
+    async fn send(&self, request: Request<Bytes>, _limits: Limits) -> Result<Response<Body>, TransportError> {
+        if let Ok(mut sent) = self.sent.lock() {
+            sent.push(request);
+        }
+        let setup = |message: String| TransportError::new(TransportErrorKind::Setup(message));
+        let answer =
+            if self.answer.is_null() { json!({ "status": 200, "body": {} }) } else { self.answer.clone() };
+        if answer["failure"] == "connect" {
+            return Err(TransportError::new(TransportErrorKind::Connect));
+        }
+        let status = answer["status"].as_u64().and_then(|s| u16::try_from(s).ok()).unwrap_or(200);
+        let mut response = Response::builder().status(status);
+        let headers = answer["headers"].as_object().cloned().unwrap_or_default();
+        if !headers.keys().any(|name| name.eq_ignore_ascii_case("content-type")) {
+            response = response.header("content-type", "application/json");
+        }
+        for (name, value) in headers {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            response = response.header(name, value);
+        }
+        let body = match (&answer["body_hex"], &answer["body_text"], &answer["body"]) {
+            (Value::String(hex), _, _) => Bytes::from(unhex(hex)),
+            (_, Value::String(text), _) => Bytes::from(text.clone()),
+            (_, _, Value::Null) => Bytes::new(),
+            (_, _, body) => Bytes::from(body.to_string()),
+        };
+        response.body(Body::full(body)).map_err(|e| setup(e.to_string()))
+    }
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len() / 2).filter_map(|i| u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()).collect()
+}
