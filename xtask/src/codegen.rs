@@ -9,7 +9,7 @@ mod readme;
 mod rust;
 pub mod spec;
 
-const PROVIDERS: &[&str] = &["opentok", "enablex", "sora-rpc", "mediasfu"];
+const PROVIDERS: &[&str] = &["opentok", "enablex", "sora-rpc", "mediasfu", "kvs-signaling"];
 
 /// Writes the generated files, or with `check` tells which ones are not as they should be.
 pub fn run(root: &Path, check: bool) -> Result<(), String> {

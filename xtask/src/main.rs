@@ -3,11 +3,17 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+mod bench;
+mod ci;
 mod codegen;
+mod release;
 
 const USAGE: &str = "usage: cargo xtask <command>
 
-  codegen [--check]     make generated files from xtask/spec, or check that they are up to date
+  codegen [--check]           make generated files from xtask/spec, or check that they are up to date
+  ci [--full] [--skip-tests]  every check that a change must pass; --full adds pairs of features
+  bench [NAME]                run the benchmarks (ratios against a peer in the same run)
+  release --dry-run           package every publishable crate in dependency order
 ";
 
 fn root() -> PathBuf {
@@ -17,9 +23,17 @@ fn root() -> PathBuf {
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let root = root();
     let result = match args.as_slice() {
-        ["codegen"] => codegen::run(&root(), false),
-        ["codegen", "--check"] => codegen::run(&root(), true),
+        ["codegen"] => codegen::run(&root, false),
+        ["codegen", "--check"] => codegen::run(&root, true),
+        ["ci", flags @ ..] => match ci_options(flags) {
+            Some(options) => ci::run(&root, options),
+            None => Err(USAGE.into()),
+        },
+        ["bench"] => bench::run(&root, None),
+        ["bench", name] => bench::run(&root, Some(name)),
+        ["release", "--dry-run"] => release::dry_run(&root),
         _ => Err(USAGE.into()),
     };
     match result {
@@ -29,4 +43,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn ci_options(flags: &[&str]) -> Option<ci::Options> {
+    let mut options = ci::Options::default();
+    for flag in flags {
+        match *flag {
+            "--full" => options.full = true,
+            "--skip-tests" => options.skip_tests = true,
+            _ => return None,
+        }
+    }
+    Some(options)
 }

@@ -968,7 +968,7 @@ impl LockRoom {
     /// # Errors
     /// All broken rules, in the order of the provider's reference.
     pub fn validate(&self) -> Result<(), Violations> {
-        let mut checks = Checks::new();
+        let checks = Checks::new();
         checks.finish()
     }
 }
@@ -1009,7 +1009,7 @@ impl UnlockRoom {
     /// # Errors
     /// All broken rules, in the order of the provider's reference.
     pub fn validate(&self) -> Result<(), Violations> {
-        let mut checks = Checks::new();
+        let checks = Checks::new();
         checks.finish()
     }
 }
@@ -1050,7 +1050,7 @@ impl HardMuteRoom {
     /// # Errors
     /// All broken rules, in the order of the provider's reference.
     pub fn validate(&self) -> Result<(), Violations> {
-        let mut checks = Checks::new();
+        let checks = Checks::new();
         checks.finish()
     }
 }
@@ -1091,7 +1091,7 @@ impl HardUnmuteRoom {
     /// # Errors
     /// All broken rules, in the order of the provider's reference.
     pub fn validate(&self) -> Result<(), Violations> {
-        let mut checks = Checks::new();
+        let checks = Checks::new();
         checks.finish()
     }
 }
@@ -1132,7 +1132,7 @@ impl StartRecord {
     /// # Errors
     /// All broken rules, in the order of the provider's reference.
     pub fn validate(&self) -> Result<(), Violations> {
-        let mut checks = Checks::new();
+        let checks = Checks::new();
         checks.finish()
     }
 }
@@ -1173,7 +1173,7 @@ impl StopRecord {
     /// # Errors
     /// All broken rules, in the order of the provider's reference.
     pub fn validate(&self) -> Result<(), Violations> {
-        let mut checks = Checks::new();
+        let checks = Checks::new();
         checks.finish()
     }
 }

@@ -5,9 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-
 use rtc_core::http::{HeaderMap, Request, Response};
-use rtc_core::{Auth, AuthError, Bytes, Meta, Secret, Service, Url};
+use rtc_core::{Auth, AuthError, BoxFuture, Bytes, Meta, Secret, Service, Url};
 
 use crate::error::{KvsError, refusal};
 use crate::sigv4::Signer;
@@ -86,11 +85,11 @@ pub trait CredentialsProvider: fmt::Debug + Send + Sync + 'static {
 }
 
 trait DynProvider: fmt::Debug + Send + Sync {
-    fn provide(&self) -> BoxFuture<'_, Result<Arc<Credentials>, AuthError>>;
+    fn provide_boxed(&self) -> BoxFuture<'_, Result<Arc<Credentials>, AuthError>>;
 }
 
 impl<P: CredentialsProvider> DynProvider for P {
-    fn provide(&self) -> BoxFuture<'_, Result<Arc<Credentials>, AuthError>> {
+    fn provide_boxed(&self) -> BoxFuture<'_, Result<Arc<Credentials>, AuthError>> {
         Box::pin(CredentialsProvider::provide(self))
     }
 }
@@ -122,7 +121,7 @@ impl CredentialsProvider for SharedCredentialsProvider {
     async fn provide(&self) -> Result<Arc<Credentials>, AuthError> {
         match &self.0 {
             Source::Fixed(credentials) => Ok(Arc::clone(credentials)),
-            Source::Provider(provider) => provider.provide().await,
+            Source::Provider(provider) => provider.provide_boxed().await,
         }
     }
 }

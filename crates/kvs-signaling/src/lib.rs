@@ -6,7 +6,9 @@ mod client;
 mod credentials;
 mod endpoint;
 mod error;
+mod exception;
 #[rustfmt::skip]
+#[allow(clippy::nonminimal_bool)]
 mod generated;
 mod ice;
 mod model;
@@ -17,8 +19,9 @@ mod sigv4;
 pub use client::{Client, ClientBuilder};
 pub use credentials::{Credentials, CredentialsProvider, Environment, SharedCredentialsProvider};
 pub use endpoint::ResolvedUrl;
-pub use error::{Error, Exception, KvsError, Result};
-pub use ice::{IceCache, IceKey, IceServer};
+pub use error::{Error, KvsError, Result};
+pub use exception::Exception;
+pub use ice::{Fetched, IceCache, IceKey, IceServer};
 pub use model::{ChannelArn, ChannelEndpoint, ChannelEndpoints, IceServerConfig, TurnServer};
 pub use operation::*;
 pub use presign::{Signed, SignedRequest};

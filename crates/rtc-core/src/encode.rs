@@ -285,7 +285,9 @@ pub fn scrub(text: &str) -> String {
     while let Some((at, mark)) = MARKS.iter().filter_map(|mark| Some((rest.find(mark)?, *mark))).min() {
         let (before, after) = rest.split_at(at + mark.len());
         out.push_str(before);
-        let end = after.find(|c: char| !c.is_ascii_alphanumeric() && !"-_.~+/=:".contains(c)).unwrap_or(after.len());
+        let end = after
+            .find(|c: char| !c.is_ascii_alphanumeric() && !"-_.~+/=:".contains(c))
+            .unwrap_or(after.len());
         // A word that only happens to follow is short; a credential is not.
         if end >= 16 {
             out.push_str(crate::secret::REDACTED);

@@ -217,6 +217,7 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        lock(&self.clock.0).sleepers.remove(&self.id);
+        // The waker is dropped after the lock: it may be the last handle to a task with sleeps of its own.
+        let _waker = lock(&self.clock.0).sleepers.remove(&self.id);
     }
 }

@@ -2,3 +2,7 @@
 
 #[cfg(feature = "opentok")]
 pub(crate) mod opentok;
+#[cfg(feature = "mediasfu")]
+pub(crate) mod mediasfu;
+#[cfg(feature = "sora-rpc")]
+pub(crate) mod sora_rpc;

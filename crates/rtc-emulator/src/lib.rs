@@ -13,6 +13,8 @@ mod generated;
 pub mod ids;
 pub mod log;
 mod manage;
+#[cfg(feature = "mediasfu")]
+mod mediasfu;
 #[cfg(feature = "opentok")]
 #[doc(hidden)]
 pub mod opentok;
@@ -26,6 +28,8 @@ mod server;
 #[doc(hidden)]
 pub mod shared;
 mod socket;
+#[cfg(feature = "sora-rpc")]
+mod sora_rpc;
 #[doc(hidden)]
 pub mod spec;
 pub mod time;
@@ -44,5 +48,9 @@ fn providers(shared: &Arc<shared::Shared>) -> Vec<Arc<dyn provider::Provider>> {
     vec![
         #[cfg(feature = "opentok")]
         Arc::new(opentok::Opentok::new(shared)),
+        #[cfg(feature = "sora-rpc")]
+        Arc::new(sora_rpc::Sora::new(shared)),
+        #[cfg(feature = "mediasfu")]
+        Arc::new(mediasfu::Mediasfu::new(shared)),
     ]
 }

@@ -44,6 +44,13 @@ pub trait Provider: Send + Sync {
         match_route(self.routes(), parts.method.as_str(), parts.uri.path())
     }
 
+    /// Which operation it is once the body is known; for those that share a path and are told apart by a
+    /// member of the body.
+    fn refine(&self, route: &'static Route, body: &[u8]) -> &'static Route {
+        let _ = body;
+        route
+    }
+
     /// Takes a request that is no documented operation, such as `/socket.io/`. Asked before the routes.
     fn claims(&self, parts: &Parts) -> Option<Claim> {
         let _ = parts;

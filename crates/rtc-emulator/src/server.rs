@@ -106,6 +106,17 @@ enum Target {
 }
 
 impl Target {
+    /// The same, with the operation that the body names.
+    fn refined(self, body: &[u8]) -> Self {
+        match self {
+            Self::Handle(provider, Some(route), _, params) => {
+                let route = provider.refine(route, body);
+                Self::Handle(provider, Some(route), route.operation, params)
+            }
+            other => other,
+        }
+    }
+
     fn names(&self) -> (Option<&'static str>, Option<&'static str>) {
         match self {
             Self::Handle(provider, _, operation, _) | Self::Raw(provider, operation) => {
@@ -138,30 +149,35 @@ impl Server {
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Closed> {
         cut.clear();
-        let path = request.uri().path();
-        if let Some(rest) =
-            path.strip_prefix("/_emulator").filter(|rest| rest.is_empty() || rest.starts_with('/'))
-        {
+        let (parts, body) = request.into_parts();
+        let mut target = self.target(&parts);
+        let management = parts.uri.path().strip_prefix("/_emulator");
+        let management = management.filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        // A provider may serve from there what stands in for something real.
+        if let (Some(rest), Target::Unknown) = (management, &target) {
             let rest = rest.trim_matches('/').to_owned();
-            let (parts, body) = request.into_parts();
             let response = match read(body).await {
                 Ok(body) => self.manage(&parts, &rest, &body),
                 Err(error) => error.ok_or(Closed)?,
             };
             return Ok(self.finish(response.map(full_body), "_emulator", 0));
         }
-        let (parts, body) = request.into_parts();
-        let target = self.target(&parts);
-        let (provider, operation) = target.names();
-        let name = operation.unwrap_or("unknown");
         let (mut entry, request) = if let Target::Raw(..) = target {
             (LogEntry::received(&parts, None), Input::Raw(Request::from_parts(parts, body)))
         } else {
             match read(body).await {
-                Ok(body) => (LogEntry::received(&parts, Some(&body)), Input::Read(parts, body)),
-                Err(error) => return Ok(self.finish(error.ok_or(Closed)?.map(full_body), name, 0)),
+                Ok(body) => {
+                    target = target.refined(&body);
+                    (LogEntry::received(&parts, Some(&body)), Input::Read(parts, body))
+                }
+                Err(error) => {
+                    let name = target.names().1.unwrap_or("unknown");
+                    return Ok(self.finish(error.ok_or(Closed)?.map(full_body), name, 0));
+                }
             }
         };
+        let (provider, operation) = target.names();
+        let name = operation.unwrap_or("unknown");
         entry.at = crate::time::rfc3339(self.shared.clock.now());
         entry.provider = provider.map(str::to_owned);
         entry.operation = operation.map(str::to_owned);

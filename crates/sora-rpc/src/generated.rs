@@ -225,7 +225,7 @@ impl RpcMethods {
     /// # Errors
     /// All broken rules, in the order of the provider's reference.
     pub fn validate(&self) -> Result<(), Violations> {
-        let mut checks = Checks::new();
+        let checks = Checks::new();
         checks.finish()
     }
 }
@@ -507,7 +507,7 @@ impl PutSignalingNotifyMetadata {
     /// # Errors
     /// All broken rules, in the order of the provider's reference.
     pub fn validate(&self) -> Result<(), Violations> {
-        let mut checks = Checks::new();
+        let checks = Checks::new();
         checks.finish()
     }
 }

@@ -75,12 +75,6 @@ impl Message {
         &self.method
     }
 
-    /// How many bytes it will have at most, as a call.
-    pub(crate) fn size(&self) -> usize {
-        const TAIL: usize = ",\"id\":18446744073709551615}".len();
-        self.text.len() + TAIL
-    }
-
     /// The whole text: with an id it is a call, without one a notification.
     pub(crate) fn finish(mut self, id: Option<u64>) -> Vec<u8> {
         if let Some(id) = id {

@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 use super::spec::{BodyKind, Condition, Field, Kind, LengthUnit, Operation, Place, Rule, Spec};
 
 pub fn module(spec: &Spec) -> String {
+    let rules = spec.operations.iter().any(|o| !o.rules.is_empty());
+    let (condition, rule) = if rules { ("Condition, ", "Rule, ") } else { ("", "") };
     let mut out =
-        String::from("use crate::spec::{BodyKind, Condition, Field, Kind, Place, Route, Rule, Unit};\n");
+        format!("use crate::spec::{{BodyKind, {condition}Field, Kind, Place, Route, {rule}Unit}};\n");
     out.push_str(
         "/// The routes of the provider, with the rules for their inputs.\npub(crate) const ROUTES: &[Route] = &[\n",
     );
@@ -43,7 +45,7 @@ fn route(out: &mut String, spec: &Spec, operation: &Operation, path: &str) {
     );
     let sent = |f: &&Field| {
         f.place != Place::None
-            && !(f.place == Place::Path && !path.contains(&format!("{{{}}}", f.name.as_ref())))
+            && (f.place != Place::Path || path.contains(&format!("{{{}}}", f.name.as_ref())))
     };
     for f in operation.fields.iter().filter(sent) {
         field(out, spec, f);

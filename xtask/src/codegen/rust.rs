@@ -291,20 +291,20 @@ fn request(out: &mut String, spec: &Spec, operation: &Operation) {
         Kind::Local => String::new(),
     };
     doc(out, &format!("{}{route}\n\nSource: {}.", operation.doc, operation.source));
-    let derive =
-        if operation.fields.iter().any(|f| f.element() == "f64" || f.element() == "json") { "" } else { "" };
     let _ =
-        writeln!(out, "#[derive(Debug, Clone, PartialEq{derive})]\n#[non_exhaustive]\npub struct {name} {{");
+        writeln!(out, "#[derive(Debug, Clone, PartialEq)]\n#[non_exhaustive]\npub struct {name} {{");
     struct_fields(out, &operation.fields, |_| String::new());
     out.push_str("}\n");
     constructor(out, spec, &name, &operation.fields);
     let _ = writeln!(out, "impl {name} {{");
-    out.push_str("/// Checks the input without sending anything.\n///\n/// # Errors\n/// All broken rules, in the order of the provider's reference.\npub fn validate(&self) -> Result<(), Violations> {\nlet mut checks = Checks::new();\n");
-    checks_named(out, spec, &operation.fields, &operation.rules, "&mut checks", "checks");
+    out.push_str("/// Checks the input without sending anything.\n///\n/// # Errors\n/// All broken rules, in the order of the provider's reference.\npub fn validate(&self) -> Result<(), Violations> {\n");
+    let mut checks = String::new();
+    checks_named(&mut checks, spec, &operation.fields, &operation.rules, "&mut checks", "checks");
     if let Some(check) = &operation.check {
-        let _ = writeln!(out, "{check}(self, &mut checks);");
+        let _ = writeln!(checks, "{check}(self, &mut checks);");
     }
-    out.push_str("checks.finish() }\n}\n");
+    let mutable = if checks.is_empty() { "" } else { "mut " };
+    let _ = writeln!(out, "let {mutable}checks = Checks::new();\n{checks}checks.finish() }}\n}}");
 }
 
 fn checks(out: &mut String, spec: &Spec, fields: &[Field], rules: &[Rule]) {

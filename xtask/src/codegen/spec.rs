@@ -412,10 +412,9 @@ impl Checker<'_> {
         {
             fault(span.clone(), format!("{name}: replay = \"key\" needs a field idempotency_key"));
         }
-        if let Some(args) = &operation.args {
-            if serde_json::from_str::<Vec<serde_json::Value>>(args).is_err() {
-                fault(span, format!("{name}: args must be a JSON array"));
-            }
+        let array = |text: &String| serde_json::from_str::<Vec<serde_json::Value>>(text).is_ok();
+        if !operation.args.as_ref().is_none_or(array) {
+            fault(span, format!("{name}: args must be a JSON array"));
         }
     }
 

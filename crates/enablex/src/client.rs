@@ -1,0 +1,162 @@
+//! The client: one short method per operation.
+
+use std::time::Duration;
+
+use rtc_core::{Caller, ClientConfig};
+
+use crate::credentials::{Credentials, EnableX};
+use crate::error::Result;
+use crate::operation::{Call, CreateRoom, CreateToken};
+#[cfg(feature = "socketio")]
+use crate::{
+    operation::ConnectRoom,
+    room::{Room, RoomEvents, RoomOptions},
+};
+
+/// The service's own address.
+const BASE: &str = "https://api.enablex.io/video/v2";
+/// The name and version in the User-Agent.
+pub(crate) const AGENT: &str = concat!("rtc-enablex/", env!("CARGO_PKG_VERSION"));
+
+/// A client of one EnableX application. Cheap to clone; the clones share connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    caller: Caller<EnableX>,
+    #[cfg(feature = "socketio")]
+    rooms: RoomOptions,
+}
+
+/// Configures a [`Client`].
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct ClientBuilder {
+    credentials: Credentials,
+    config: ClientConfig,
+}
+
+impl ClientBuilder {
+    rtc_core::config_setters!();
+
+    /// The client.
+    ///
+    /// # Errors
+    /// When the endpoint, a header, a certificate or the proxy cannot be used. Credentials are checked with
+    /// the first call.
+    pub fn build(self) -> Result<Client> {
+        let service = EnableX::new(self.credentials);
+        Ok(Client {
+            #[cfg(feature = "socketio")]
+            rooms: RoomOptions::from_config(self.config.clone()),
+            caller: self.config.caller(service, BASE, AGENT)?,
+        })
+    }
+}
+
+impl Client {
+    /// A client with the default settings.
+    ///
+    /// # Errors
+    /// When the built-in transport cannot be set up.
+    pub fn new(credentials: Credentials) -> Result<Self> {
+        Self::builder(credentials).build()
+    }
+
+    /// Starts to configure a client. Total time limit 15 s, connect 5 s, answers up to 1 MiB.
+    pub fn builder(credentials: Credentials) -> ClientBuilder {
+        ClientBuilder { credentials, config: ClientConfig::new(Duration::from_secs(15)) }
+    }
+
+    /// A client from `ENABLEX_APP_ID`, `ENABLEX_APP_KEY` and, if set, `ENABLEX_ENDPOINT`.
+    ///
+    /// # Errors
+    /// As [`Client::new`]. Variables that are not set count as empty, which the first call reports.
+    pub fn from_env() -> Result<Self> {
+        let var = |name| std::env::var(name).unwrap_or_default();
+        let mut builder = Self::builder(Credentials::new(var("ENABLEX_APP_ID"), var("ENABLEX_APP_KEY")));
+        if let Ok(endpoint) = std::env::var("ENABLEX_ENDPOINT") {
+            builder = builder.endpoint(endpoint);
+        }
+        builder.build()
+    }
+
+    /// Creates a room.
+    ///
+    /// ```
+    /// # use rtc_emulator::Emulator;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let emulator = Emulator::start().await?;
+    /// # let access = emulator.enablex();
+    /// # let (id, key, url) = (access.app_id(), access.app_key(), access.url());
+    /// use enablex::{Client, CreateRoom, Credentials, Quality, RoomSettings};
+    ///
+    /// let client = Client::builder(Credentials::new(id, key)).endpoint(url).build()?;
+    /// let settings = RoomSettings::new(5).moderators(2).quality(Quality::Hd);
+    /// let room = client.create_room(CreateRoom::new("Stand-up", "team-7", settings)).await?;
+    /// assert_eq!(room.settings.participants, Some(5));
+    /// # Ok(()) }
+    /// ```
+    pub fn create_room(&self, request: CreateRoom) -> Call<CreateRoom> {
+        self.caller.call(request)
+    }
+
+    /// Creates a token with which one user can enter a room once, within 15 minutes.
+    ///
+    /// ```
+    /// # use rtc_emulator::Emulator;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let emulator = Emulator::start().await?;
+    /// # let access = emulator.enablex();
+    /// # let (id, key, url) = (access.app_id(), access.app_key(), access.url());
+    /// use enablex::{Client, CreateRoom, CreateToken, Credentials, DecodeToken, Role, RoomSettings, decode_token};
+    ///
+    /// let client = Client::builder(Credentials::new(id, key)).endpoint(url).build()?;
+    /// let room = client.create_room(CreateRoom::new("Stand-up", "team-7", RoomSettings::new(5))).await?;
+    /// let request = CreateToken::new(room.room_id, "Ada", Role::Moderator, "user-1");
+    /// let token = client.create_token(request).await?.token;
+    /// // The token goes to the user's device. It is opaque but for where the room is:
+    /// println!("the room is at {}", decode_token(DecodeToken::new(token))?.host);
+    /// # Ok(()) }
+    /// ```
+    pub fn create_token(&self, request: CreateToken) -> Call<CreateToken> {
+        self.caller.call(request)
+    }
+
+    /// Enters a room with this client's settings. [`Room::connect`] does it without a client.
+    ///
+    /// # Errors
+    /// See [`Room::connect`].
+    ///
+    /// ```
+    /// # use rtc_emulator::Emulator;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let emulator = Emulator::start().await?;
+    /// # let access = emulator.enablex();
+    /// # let (id, key, url) = (access.app_id(), access.app_key(), access.url());
+    /// use enablex::{Client, ConnectRoom, CreateRoom, CreateToken, Credentials, Role, RoomEvent, RoomSettings};
+    ///
+    /// let client = Client::builder(Credentials::new(id, key)).endpoint(url).build()?;
+    /// let room = client.create_room(CreateRoom::new("Stand-up", "team-7", RoomSettings::new(5))).await?;
+    /// let request = CreateToken::new(room.room_id, "Moderator", Role::Moderator, "backend");
+    /// let token = client.create_token(request).await?.token;
+    /// let (room, mut events) = client.connect_room(ConnectRoom::new(token)).await?;
+    /// room.lock_room().await?;
+    /// while let Some(event) = events.recv().await {
+    ///     if let RoomEvent::RoomLocked(_) = event {
+    ///         break;
+    ///     }
+    /// }
+    /// assert_eq!(room.state().locked, Some(true));
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "socketio")]
+    pub async fn connect_room(&self, request: ConnectRoom) -> Result<(Room, RoomEvents)> {
+        request.validate()?;
+        Room::connect(request.token, self.rooms.clone()).await
+    }
+
+    /// How this client connects to rooms, to be changed for [`Room::connect`].
+    #[cfg(feature = "socketio")]
+    pub fn room_options(&self) -> RoomOptions {
+        self.rooms.clone()
+    }
+}

@@ -1,0 +1,443 @@
+//! The client: one short method per operation.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rtc_core::{Caller, ClientConfig, Clock as _, Service as _, Trust, Url, is_host_within};
+
+use crate::credentials::{Environment, Kvs, SharedCredentialsProvider};
+use crate::endpoint::{self, ResolvedUrl};
+use crate::error::{Error, KvsError, Result};
+use crate::ice::{Fetched, IceCache, IceKey, IceServer};
+use crate::model::ChannelEndpoints;
+use crate::operation::{
+    Call, ChannelEndpointConfiguration, ChannelRole, GetIceServerConfig, GetSignalingChannelEndpoint, IceServers,
+    NameValue, PresignConnectAsMaster, PresignConnectAsViewer, Protocol, ResolveEndpoint, SignRequest, StunUrl,
+};
+use crate::presign::{self, Signed, SignedRequest};
+
+/// The name and version in the User-Agent.
+const AGENT: &str = concat!("rtc-kvs-signaling/", env!("CARGO_PKG_VERSION"));
+/// For how many channels and roles endpoints are remembered.
+const ENDPOINTS: usize = 1024;
+
+/// A client of Kinesis Video Streams signaling in one region. Cheap to clone; the clones share connections,
+/// caches and the signing key of the day.
+#[derive(Debug, Clone)]
+pub struct Client {
+    caller: Caller<Kvs>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    ice: IceCache,
+    endpoints: Mutex<HashMap<(String, ChannelRole), Arc<ChannelEndpoints>>>,
+    stun: String,
+    /// The domains that endpoints found in answers must lie in; none when any will do.
+    trusted: Option<Vec<String>>,
+    /// The data plane is where the user said: it need not be found.
+    data_is_given: bool,
+}
+
+/// Configures a [`Client`].
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct ClientBuilder {
+    credentials: SharedCredentialsProvider,
+    region: Option<String>,
+    use_fips: bool,
+    use_dual_stack: bool,
+    control_endpoint: Option<String>,
+    signaling_endpoint: Option<String>,
+    trusted_hosts: Vec<String>,
+    config: ClientConfig,
+}
+
+impl ClientBuilder {
+    rtc_core::config_setters!();
+
+    /// The region of the channels, such as `us-west-2`. Needed: every signature names it.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// Uses the addresses with FIPS 140 validated cryptography. Not together with an endpoint of your own.
+    pub fn use_fips(mut self, on: bool) -> Self {
+        self.use_fips = on;
+        self
+    }
+
+    /// Uses the addresses that IPv6 reaches, too. Not together with an endpoint of your own.
+    pub fn use_dual_stack(mut self, on: bool) -> Self {
+        self.use_dual_stack = on;
+        self
+    }
+
+    /// Sends the calls of the control plane to this base URL; wins over `endpoint`.
+    pub fn control_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.control_endpoint = Some(url.into());
+        self
+    }
+
+    /// Sends the calls of the data plane to this base URL; wins over `endpoint` and over the channel's own.
+    pub fn signaling_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.signaling_endpoint = Some(url.into());
+        self
+    }
+
+    /// Also trusts endpoints within this domain when the service names them. Without it they must lie in
+    /// `kinesisvideo.<region>.<domain of the partition>`, or an endpoint of your own must be set.
+    pub fn trusted_host(mut self, domain: impl Into<String>) -> Self {
+        self.trusted_hosts.push(domain.into());
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    /// Validation: the region is missing or not one, or FIPS or dual-stack meets an endpoint of your own.
+    /// Also when an endpoint, a header, a certificate or the proxy cannot be used. Credentials are checked
+    /// with the first call.
+    pub fn build(mut self) -> Result<Client> {
+        let region = self.region.clone().unwrap_or_default();
+        let mut resolve = ResolveEndpoint::new().use_fips(self.use_fips).use_dual_stack(self.use_dual_stack);
+        resolve.region = self.region.take();
+        let default = endpoint::resolve(&resolve)?.url;
+        let control = self.control_endpoint.take().or_else(|| self.config.endpoint.clone());
+        let data_is_given = self.signaling_endpoint.is_some();
+        let data = self.signaling_endpoint.take().or_else(|| self.config.endpoint.clone());
+        resolve.endpoint = control.clone().or_else(|| data.clone());
+        resolve.validate()?;
+        let policy = &self.config.policy;
+        let parse = |url: Option<&String>| policy.parse(url.unwrap_or(&default), Trust::Configured);
+        let (control_url, data_url) = (parse(control.as_ref())?, parse(data.as_ref())?);
+        self.config.policy = policy.for_base(&control_url).for_base(&data_url);
+        let stun = StunUrl::new(region.as_str()).use_fips(self.use_fips).use_dual_stack(self.use_dual_stack);
+        let trusted = control.is_none().then(|| endpoint::channel_domains(&region).chain(self.trusted_hosts).collect());
+        let shared = Shared {
+            ice: IceCache::new(self.config.clock.clone()),
+            endpoints: Mutex::default(),
+            stun: endpoint::stun(&stun)?.url,
+            trusted,
+            data_is_given,
+        };
+        let service = Kvs::new(self.credentials, region, control_url, data_url);
+        Ok(Client { caller: self.config.caller(service, &default, AGENT)?, shared: Arc::new(shared) })
+    }
+}
+
+impl Client {
+    /// A client of a region with the default settings.
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::build`].
+    pub fn new(credentials: impl Into<SharedCredentialsProvider>, region: impl Into<String>) -> Result<Self> {
+        Self::builder(credentials).region(region).build()
+    }
+
+    /// Starts to configure a client. Total time limit 15 s, connect 5 s, answers up to 1 MiB.
+    pub fn builder(credentials: impl Into<SharedCredentialsProvider>) -> ClientBuilder {
+        ClientBuilder {
+            credentials: credentials.into(),
+            region: None,
+            use_fips: false,
+            use_dual_stack: false,
+            control_endpoint: None,
+            signaling_endpoint: None,
+            trusted_hosts: Vec::new(),
+            config: ClientConfig::new(Duration::from_secs(15)),
+        }
+    }
+
+    /// A client from the environment: the credentials of [`Environment`], `AWS_REGION` (or
+    /// `AWS_DEFAULT_REGION`) and, if set, `AWS_ENDPOINT_URL_KINESIS_VIDEO`,
+    /// `AWS_ENDPOINT_URL_KINESIS_VIDEO_SIGNALING`, `AWS_ENDPOINT_URL`, `AWS_USE_FIPS_ENDPOINT`,
+    /// `AWS_USE_DUALSTACK_ENDPOINT` (`true`) and `AWS_CA_BUNDLE` (a PEM file).
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::build`]. An `AWS_CA_BUNDLE` that cannot be read counts as one without certificates.
+    pub fn from_env() -> Result<Self> {
+        let var = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let is_true = |name| var(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let mut builder = Self::builder(SharedCredentialsProvider::new(Environment));
+        builder.region = var("AWS_REGION").or_else(|| var("AWS_DEFAULT_REGION"));
+        builder.control_endpoint = var("AWS_ENDPOINT_URL_KINESIS_VIDEO");
+        builder.signaling_endpoint = var("AWS_ENDPOINT_URL_KINESIS_VIDEO_SIGNALING");
+        builder.config.endpoint = var("AWS_ENDPOINT_URL");
+        builder.use_fips = is_true("AWS_USE_FIPS_ENDPOINT");
+        builder.use_dual_stack = is_true("AWS_USE_DUALSTACK_ENDPOINT");
+        if let Some(file) = var("AWS_CA_BUNDLE") {
+            builder = builder.root_certificate_pem(std::fs::read(file).unwrap_or_default());
+        }
+        builder.build()
+    }
+
+    /// Tells the endpoints of a channel.
+    ///
+    /// ```
+    /// # use rtc_emulator::Emulator;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let emulator = Emulator::start().await?;
+    /// # let kvs = emulator.kvs();
+    /// # let (key, secret, region, url) = (kvs.access_key_id(), kvs.secret_access_key(), kvs.region(), kvs.url());
+    /// # let arn = kvs.channel_arn();
+    /// use kvs_signaling::{ChannelEndpointConfiguration, ChannelRole, Client, Credentials, GetSignalingChannelEndpoint, Protocol};
+    ///
+    /// let client = Client::builder(Credentials::new(key, secret)).region(region).endpoint(url).build()?;
+    /// let wanted = ChannelEndpointConfiguration::new().protocols([Protocol::Wss]).role(ChannelRole::Viewer);
+    /// let request = GetSignalingChannelEndpoint::new(arn).single_master_channel_endpoint_configuration(wanted);
+    /// let endpoints = client.get_signaling_channel_endpoint(request).await?;
+    /// assert!(endpoints.wss().is_some() && endpoints.https().is_none());
+    /// # Ok(()) }
+    /// ```
+    pub fn get_signaling_channel_endpoint(
+        &self,
+        request: GetSignalingChannelEndpoint,
+    ) -> Call<GetSignalingChannelEndpoint> {
+        self.caller.call(request)
+    }
+
+    /// Gets TURN servers of a channel. Give the call the channel's HTTPS endpoint, or use
+    /// [`ice_servers`](Self::ice_servers), which finds it by itself.
+    ///
+    /// ```
+    /// # use rtc_emulator::Emulator;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let emulator = Emulator::start().await?;
+    /// # let kvs = emulator.kvs();
+    /// # let (key, secret, region, url) = (kvs.access_key_id(), kvs.secret_access_key(), kvs.region(), kvs.url());
+    /// # let (arn, https_endpoint) = (kvs.channel_arn(), kvs.url());
+    /// use kvs_signaling::{Client, Credentials, GetIceServerConfig};
+    ///
+    /// let client = Client::builder(Credentials::new(key, secret)).region(region).endpoint(url).build()?;
+    /// let request = GetIceServerConfig::new(arn).client_id("viewer-1");
+    /// let config = client.get_ice_server_config(request).discovered_endpoint(https_endpoint).await?;
+    /// assert_eq!(config.ice_server_list[0].ttl, Some(300));
+    /// # Ok(()) }
+    /// ```
+    pub fn get_ice_server_config(&self, request: GetIceServerConfig) -> Call<GetIceServerConfig> {
+        self.caller.call(request)
+    }
+
+    /// Gives the ICE servers of a channel: STUN first, then TURN with credentials. Endpoints and servers are
+    /// cached (see [`IceCache`]), and concurrent calls share one request.
+    ///
+    /// # Errors
+    /// Those of the two calls it is made of; [`KvsError::NoEndpoint`] and [`KvsError::UntrustedEndpoint`] for
+    /// the endpoint that was found; [`KvsError::Shared`] if the request of another call failed.
+    ///
+    /// ```
+    /// # use rtc_emulator::Emulator;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let emulator = Emulator::start().await?;
+    /// # let kvs = emulator.kvs();
+    /// # let (key, secret, region, url) = (kvs.access_key_id(), kvs.secret_access_key(), kvs.region(), kvs.url());
+    /// # let arn = kvs.channel_arn();
+    /// use kvs_signaling::{Client, Credentials, IceServers};
+    ///
+    /// let client = Client::builder(Credentials::new(key, secret)).region(region).endpoint(url).build()?;
+    /// let servers = client.ice_servers(IceServers::new(arn).client_id("viewer-1")).await?;
+    /// assert!(servers[0].urls[0].starts_with("stun:") && servers[1].credential.is_some());
+    /// # Ok(()) }
+    /// ```
+    pub async fn ice_servers(&self, request: IceServers) -> Result<Arc<[IceServer]>> {
+        let key = IceKey::from(&request);
+        self.shared.ice.get(&key, || self.fetch_ice_servers(request)).await
+    }
+
+    /// The cache behind [`ice_servers`](Self::ice_servers), to invalidate what a TURN server refuses.
+    #[must_use]
+    pub fn ice_cache(&self) -> &IceCache {
+        &self.shared.ice
+    }
+
+    /// Makes the signed WebSocket URL of the master, valid for 299 seconds. Sends nothing if the request names
+    /// the endpoint.
+    ///
+    /// # Errors
+    /// Validation, credentials that cannot be used, and what finding the endpoint fails with.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use kvs_signaling::{Client, Credentials, PresignConnectAsMaster};
+    ///
+    /// let client = Client::new(Credentials::new("AKIDEXAMPLE", "secret"), "us-west-2")?;
+    /// let request = PresignConnectAsMaster::new("arn:aws:kinesisvideo:us-west-2:123456789012:channel/demo/1234567890123")
+    ///     .endpoint("wss://m-a1b2c3d4.kinesisvideo.us-west-2.amazonaws.com");
+    /// let signed = client.presign_connect_as_master(request).await?;
+    /// assert!(signed.url.unwrap().expose().contains("X-Amz-Signature="));
+    /// # Ok(()) }
+    /// ```
+    pub async fn presign_connect_as_master(&self, request: PresignConnectAsMaster) -> Result<Signed> {
+        request.validate()?;
+        let PresignConnectAsMaster { channel_arn, endpoint, query, .. } = request;
+        self.presign(&channel_arn, None, endpoint, &query).await
+    }
+
+    /// Makes the signed WebSocket URL of a viewer, valid for 299 seconds. Sends nothing if the request names
+    /// the endpoint.
+    ///
+    /// # Errors
+    /// Validation, credentials that cannot be used, and what finding the endpoint fails with.
+    ///
+    /// ```
+    /// # use rtc_emulator::Emulator;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let emulator = Emulator::start().await?;
+    /// # let kvs = emulator.kvs();
+    /// # let (key, secret, region, url) = (kvs.access_key_id(), kvs.secret_access_key(), kvs.region(), kvs.url());
+    /// # let arn = kvs.channel_arn();
+    /// use kvs_signaling::{Client, Credentials, PresignConnectAsViewer};
+    ///
+    /// let client = Client::builder(Credentials::new(key, secret)).region(region).endpoint(url).build()?;
+    /// let signed = client.presign_connect_as_viewer(PresignConnectAsViewer::new(arn, "viewer-1")).await?;
+    /// assert!(signed.url.unwrap().expose().starts_with("ws://127.0.0.1"));
+    /// # Ok(()) }
+    /// ```
+    pub async fn presign_connect_as_viewer(&self, request: PresignConnectAsViewer) -> Result<Signed> {
+        request.validate()?;
+        let PresignConnectAsViewer { channel_arn, client_id, endpoint, query, .. } = request;
+        self.presign(&channel_arn, Some(&client_id), endpoint, &query).await
+    }
+
+    /// Signs any request. Sends nothing.
+    ///
+    /// # Errors
+    /// Validation, and credentials that cannot be used.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use kvs_signaling::{Client, Credentials, SignRequest, SignedRequest};
+    ///
+    /// let client = Client::new(Credentials::new("AKIDEXAMPLE", "secret"), "us-west-2")?;
+    /// let request = SignRequest::new().method("POST").url("https://kinesisvideo.us-west-2.amazonaws.com/").body_text("{}");
+    /// let SignedRequest::One(signed) = client.sign_request(request).await? else { unreachable!() };
+    /// assert_eq!(signed.signed_headers, "host;x-amz-date");
+    /// # Ok(()) }
+    /// ```
+    pub async fn sign_request(&self, request: SignRequest) -> Result<SignedRequest> {
+        request.validate()?;
+        let service = self.caller.service();
+        let credentials = service.provided().await?;
+        Ok(presign::sign_request(&request, service.signer().region(), &credentials, self.caller.provider_now())?)
+    }
+
+    /// Tells the address of the service in a region. Sends nothing.
+    ///
+    /// # Errors
+    /// Validation: the region is missing, or FIPS or dual-stack meets an endpoint of your own.
+    ///
+    /// ```
+    /// use kvs_signaling::{Client, ResolveEndpoint};
+    ///
+    /// let resolved = Client::resolve_endpoint(ResolveEndpoint::new().region("cn-north-1"))?;
+    /// assert_eq!(resolved.url, "https://kinesisvideo.cn-north-1.amazonaws.com.cn");
+    /// # Ok::<(), kvs_signaling::Error>(())
+    /// ```
+    pub fn resolve_endpoint(request: ResolveEndpoint) -> Result<ResolvedUrl> {
+        endpoint::resolve(&request)
+    }
+
+    /// Tells the STUN server of a region. Sends nothing.
+    ///
+    /// # Errors
+    /// Validation: the region is not one.
+    ///
+    /// ```
+    /// use kvs_signaling::{Client, StunUrl};
+    ///
+    /// let resolved = Client::stun_url(StunUrl::new("us-west-2"))?;
+    /// assert_eq!(resolved.url, "stun:stun.kinesisvideo.us-west-2.amazonaws.com:443");
+    /// # Ok::<(), kvs_signaling::Error>(())
+    /// ```
+    pub fn stun_url(request: StunUrl) -> Result<ResolvedUrl> {
+        endpoint::stun(&request)
+    }
+}
+
+/// Finding endpoints.
+impl Client {
+    async fn fetch_ice_servers(&self, request: IceServers) -> Result<Fetched> {
+        request.validate()?;
+        let IceServers { channel_arn, role, client_id, service, username } = request;
+        let mut get = GetIceServerConfig::new(channel_arn.as_str());
+        (get.client_id, get.service, get.username) = (client_id, service, username);
+        let asked = self.caller.clock().now();
+        let mut call = self.get_ice_server_config(get);
+        if !self.shared.data_is_given {
+            let endpoints = self.endpoints(&channel_arn, &role).await?;
+            call = call.discovered_endpoint(self.trusted(endpoints.https(), "HTTPS")?);
+        }
+        let config = match call.await {
+            Ok(config) => config,
+            Err(error) => {
+                // The endpoint may have moved: the next call looks for it again.
+                self.known_endpoints().remove(&(channel_arn, role));
+                return Err(error);
+            }
+        };
+        let ttl = config.ice_server_list.iter().map(|s| Duration::from_secs(s.ttl.unwrap_or(300))).min();
+        let turn = config.ice_server_list.into_iter().map(|server| IceServer::turn(server, asked));
+        Ok((std::iter::once(IceServer::stun(self.shared.stun.clone())).chain(turn).collect(), ttl))
+    }
+
+    async fn presign(
+        &self,
+        channel_arn: &str,
+        client_id: Option<&str>,
+        endpoint: Option<String>,
+        query: &[NameValue],
+    ) -> Result<Signed> {
+        let service = self.caller.service();
+        let credentials = service.credentials().await?;
+        let endpoint = match endpoint {
+            Some(endpoint) => endpoint,
+            None => {
+                let role = if client_id.is_some() { ChannelRole::Viewer } else { ChannelRole::Master };
+                let endpoints = self.endpoints(channel_arn, &role).await?;
+                let found = self.trusted(endpoints.wss(), "WSS")?;
+                self.caller.policy().parse_websocket(&found, Trust::Discovered)?.into()
+            }
+        };
+        let now = self.caller.provider_now();
+        Ok(presign::connect(service.signer(), &credentials, endpoint.trim(), channel_arn, client_id, query, now)?)
+    }
+
+    fn known_endpoints(&self) -> MutexGuard<'_, HashMap<(String, ChannelRole), Arc<ChannelEndpoints>>> {
+        self.shared.endpoints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The endpoints of a channel for a role, from memory if they were asked for before.
+    async fn endpoints(&self, channel_arn: &str, role: &ChannelRole) -> Result<Arc<ChannelEndpoints>> {
+        let key = (channel_arn.to_owned(), role.clone());
+        if let Some(known) = self.known_endpoints().get(&key) {
+            return Ok(Arc::clone(known));
+        }
+        let wanted = ChannelEndpointConfiguration::new().protocols([Protocol::Https, Protocol::Wss]).role(role.clone());
+        let request = GetSignalingChannelEndpoint::new(channel_arn).single_master_channel_endpoint_configuration(wanted);
+        let found = Arc::new(self.get_signaling_channel_endpoint(request).await?);
+        let mut known = self.known_endpoints();
+        if known.len() >= ENDPOINTS {
+            // They cost one call to find again, so forgetting all of them now and then is cheap enough.
+            known.clear();
+        }
+        known.insert(key, Arc::clone(&found));
+        Ok(found)
+    }
+
+    /// An endpoint that was found, if credentials may be sent there. Scheme and address range are for the
+    /// endpoint policy to judge.
+    fn trusted(&self, url: Option<&str>, protocol: &'static str) -> Result<String> {
+        let url = url.ok_or_else(|| Error::refused(KvsError::NoEndpoint { protocol }))?;
+        let Some(domains) = &self.shared.trusted else { return Ok(url.to_owned()) };
+        let host = Url::parse(url).ok().and_then(|u| u.host_str().map(str::to_owned)).unwrap_or_default();
+        if domains.iter().any(|domain| is_host_within(&host, domain)) {
+            return Ok(url.to_owned());
+        }
+        let expected = domains.first().cloned().unwrap_or_default();
+        Err(Error::refused(KvsError::UntrustedEndpoint { host, expected }))
+    }
+}

@@ -1,0 +1,207 @@
+//! What the service answers.
+
+use std::borrow::Cow;
+
+use rtc_core::encode::{decode_json, without_bom};
+use rtc_core::http::{Response, Uri};
+use rtc_core::wire::{As, Lenient};
+use rtc_core::{Bytes, DecodeError, Operation, REDACTED, Secret, Url};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::credentials::MediaSfu;
+use crate::error::MediaSfuError;
+
+mod scrub;
+
+use scrub::{clip, scrub};
+
+/// The longest text of an error, in characters.
+const MESSAGE_LIMIT: usize = 512;
+/// The longest excerpt of a body, in characters.
+const BODY_LIMIT: usize = 2048;
+
+/// A room and what is needed to enter it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Room {
+    /// The service's words about it.
+    pub message: Option<String>,
+    /// The room's name, which is also its meeting id and the user name of its socket.
+    pub room_name: String,
+    /// The host's code, where the room has one and the service tells it.
+    pub secure_code: Option<Secret>,
+    /// The page that lets people in. It ends with the secret.
+    pub public_url: Option<Secret>,
+    /// The origin of the room's media server.
+    pub link: String,
+    /// The token that lets into the room.
+    pub secret: Secret,
+    /// Whether the service says that it worked; an answer without a word about it counts as a yes.
+    pub success: bool,
+    /// The whole answer, for members that this version does not know.
+    #[serde(skip)]
+    pub raw: Secret,
+}
+
+impl Room {
+    /// The link as a URL; `None` if it is not one. The service was seen to answer with host names that no
+    /// resolver takes (`https://.mediasfu.com`), so the text is kept as it came.
+    #[must_use]
+    pub fn parsed_link(&self) -> Option<Url> {
+        Url::parse(&self.link).ok()
+    }
+
+    /// The public page as a URL; `None` if there is none or it is not one. It holds the secret: do not print it.
+    #[must_use]
+    pub fn parsed_public_url(&self) -> Option<Url> {
+        Url::parse(self.public_url.as_ref()?.expose()).ok()
+    }
+}
+
+/// The answer as it comes. The id goes by several names.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Answer {
+    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    message: Option<String>,
+    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    room_name: Option<String>,
+    #[serde(rename = "meetingID", deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    meeting_id_upper: Option<String>,
+    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    meeting_id: Option<String>,
+    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    room_id: Option<String>,
+    data: Option<Value>,
+    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    secure_code: Option<Secret>,
+    #[serde(rename = "publicURL", deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    public_url: Option<Secret>,
+    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    link: Option<String>,
+    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    secret: Option<Secret>,
+    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    success: Option<bool>,
+}
+
+impl Answer {
+    /// The first of the names that holds an id.
+    fn room_name(&mut self) -> Option<String> {
+        let nested = self.data.as_ref().and_then(|data| match data.get("roomName")? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        });
+        [self.room_name.take(), self.meeting_id_upper.take(), self.meeting_id.take(), self.room_id.take(), nested]
+            .into_iter()
+            .flatten()
+            .find(|id| !id.is_empty())
+    }
+}
+
+/// Reads a room. Whatever is needed to enter it must be there.
+pub(crate) fn decode_room<O: Operation<MediaSfu>>(
+    _operation: &O,
+    _sent: &Uri,
+    response: &Response<Bytes>,
+) -> Result<Room, DecodeError> {
+    let body = without_bom(response.body());
+    if body.trim_ascii().is_empty() {
+        return Err(DecodeError::new("it is empty, but a room was expected"));
+    }
+    let mut answer: Answer = decode_json(body)?;
+    let room_name = answer.room_name().ok_or_else(|| missing("name of the room (roomName)"))?;
+    Ok(Room {
+        room_name,
+        link: answer.link.filter(|link| !link.is_empty()).ok_or_else(|| missing("link"))?,
+        secret: answer.secret.filter(|secret| !secret.is_empty()).ok_or_else(|| missing("secret"))?,
+        message: answer.message,
+        secure_code: answer.secure_code,
+        public_url: answer.public_url,
+        success: answer.success.unwrap_or(true),
+        raw: String::from_utf8_lossy(body).into_owned().into(),
+    })
+}
+
+fn missing(what: &str) -> DecodeError {
+    DecodeError::new(format!("it holds no {what}"))
+}
+
+/// The refusal that an answer is: by its status, or by `"success": false` inside a success.
+pub(crate) fn refusal(operation: &'static str, response: &Response<Bytes>) -> Option<MediaSfuError> {
+    let body = without_bom(response.body());
+    let status = response.status();
+    let parsed: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
+    let declined = parsed.as_ref().and_then(|p| p.get("success")).is_some_and(is_false);
+    if status.is_success() && !declined {
+        return None;
+    }
+    let message = parsed.as_ref().and_then(error_text).map(|text| clip(&scrub(&text), MESSAGE_LIMIT));
+    let shown = match parsed {
+        Some(members) => Cow::Owned(compact(&Value::Object(members))),
+        None => String::from_utf8_lossy(body),
+    };
+    let body = clip(&scrub(&shown), BODY_LIMIT);
+    Some(MediaSfuError::Api { operation, status, message: message.filter(|m| !m.is_empty()), body })
+}
+
+fn is_false(value: &Value) -> bool {
+    match value {
+        Value::Bool(value) => !value,
+        Value::String(text) => text.eq_ignore_ascii_case("false"),
+        _ => false,
+    }
+}
+
+/// The service's own words: `error` or `message` where it is a text, else the object that holds the most
+/// of them, as compact JSON.
+fn error_text(body: &Map<String, Value>) -> Option<String> {
+    let text = |name| body.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+    if let Some(text) = text("error").or_else(|| text("message")) {
+        return Some(text.to_owned());
+    }
+    let object = |name| body.get(name).filter(|value| value.as_object().is_some_and(|o| !o.is_empty()));
+    if let Some(value) = object("error").or_else(|| object("message")) {
+        return Some(compact(value));
+    }
+    // `success` says nothing that the status does not.
+    let telling = body.iter().any(|(name, value)| name != "success" && !is_blank(value));
+    telling.then(|| compact(&Value::Object(body.clone())))
+}
+
+fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        _ => false,
+    }
+}
+
+/// Compact JSON without the values of members that hold secrets.
+fn compact(value: &Value) -> String {
+    let mut value = value.clone();
+    hide(&mut value);
+    value.to_string()
+}
+
+fn hide(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                let name = name.to_ascii_lowercase();
+                let secret = ["secret", "token", "securecode", "publicurl", "passcode", "password", "apikey"];
+                if secret.iter().any(|part| name.contains(part)) && !member.is_null() {
+                    *member = REDACTED.into();
+                } else {
+                    hide(member);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(hide),
+        _ => {}
+    }
+}

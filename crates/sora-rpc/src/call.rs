@@ -1,0 +1,135 @@
+//! Calls and notifications before they are sent: await them, or set their knobs first.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rtc_core::{BoxFuture, Bytes, DecodeError, Reason};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::client::Handle;
+use crate::driver::Shared;
+use crate::error::{Error, Result, SoraError};
+use crate::methods::Message;
+use crate::options::CallOptions;
+
+/// A call that is sent when it is awaited. Dropping the future gives the call up; its answer is dropped then.
+#[must_use = "a call does nothing until it is awaited"]
+pub struct Call<O = Value> {
+    request: Request,
+    output: PhantomData<fn() -> O>,
+}
+
+/// A notification that is sent when it is awaited; the end tells that the channel has taken it.
+#[must_use = "a notification does nothing until it is awaited"]
+#[derive(Debug)]
+pub struct Notification(Request);
+
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) handle: Arc<Handle>,
+    pub(crate) message: Result<Message>,
+    pub(crate) options: CallOptions,
+}
+
+impl<O> Call<O> {
+    pub(crate) fn new(request: Request) -> Self {
+        Self { request, output: PhantomData }
+    }
+
+    /// Sets how long to wait for the answer; the client's limit (5 s) when not set. Zero is refused.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.request.options = self.request.options.timeout(timeout);
+        self
+    }
+
+    /// Waits as long as the connection lasts.
+    pub fn no_timeout(mut self) -> Self {
+        self.request.options = self.request.options.no_timeout();
+        self
+    }
+
+    /// Sends the method even if `rpc_methods` of the offer does not name it.
+    pub fn unchecked(mut self) -> Self {
+        self.request.options = self.request.options.unchecked();
+        self
+    }
+
+    /// Reads the result as another type.
+    pub fn output<T: DeserializeOwned>(self) -> Call<T> {
+        Call::new(self.request)
+    }
+}
+
+impl Notification {
+    pub(crate) fn new(request: Request) -> Self {
+        Self(request)
+    }
+
+    /// Sends the method even if `rpc_methods` of the offer does not name it.
+    pub fn unchecked(mut self) -> Self {
+        self.0.options = self.0.options.unchecked();
+        self
+    }
+}
+
+impl<O> fmt::Debug for Call<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.request.fmt(f)
+    }
+}
+
+impl<O: DeserializeOwned + 'static> IntoFuture for Call<O> {
+    type Output = Result<O>;
+    type IntoFuture = BoxFuture<'static, Result<O>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let result = self.request.call().await?;
+            serde_json::from_slice(&result)
+                .map_err(|e| Error::new(Reason::Decode(DecodeError::json(&e))).with_exchange(1, true))
+        })
+    }
+}
+
+impl IntoFuture for Notification {
+    type Output = Result<()>;
+    type IntoFuture = BoxFuture<'static, Result<()>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.0.notify())
+    }
+}
+
+impl Request {
+    /// The result as JSON text.
+    async fn call(self) -> Result<Bytes> {
+        let (waiter, answer) = oneshot::channel();
+        let shared = self.handle.shared();
+        let id = shared.call(self.message?, &self.options, waiter)?;
+        let _ticket = Ticket { shared, id };
+        answer.await.unwrap_or_else(|_| Err(SoraError::Disconnected.sent()))
+    }
+
+    async fn notify(self) -> Result<()> {
+        let (written, answer) = oneshot::channel();
+        self.handle.shared().notify(self.message?, &self.options, written)?;
+        answer.await.map_err(|_| SoraError::Disconnected.sent())
+    }
+}
+
+/// Frees the entry of a call whose future is dropped.
+struct Ticket<'a> {
+    shared: &'a Shared,
+    id: u64,
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        self.shared.state().peer.cancel(self.id);
+    }
+}

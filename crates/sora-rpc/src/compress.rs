@@ -1,0 +1,46 @@
+//! Compressed frames: a label whose `compress` flag is set carries zlib streams (RFC 1950) in binary frames.
+//!
+//! [`Client`](crate::Client) and [`Peer`](crate::Peer) take frames that are decoded already.
+
+use flate2::{Decompress, FlushDecompress, Status};
+use rtc_core::DecodeError;
+
+/// The largest inflated message unless told: 16 MiB, as the official Rust SDK has it.
+pub const MAX_INFLATED: usize = 16 * 1024 * 1024;
+
+/// Inflates a frame to at most `limit` bytes.
+///
+/// # Errors
+/// When it is not exactly one whole zlib stream, or inflates to more than the limit. Only this frame is lost:
+/// the connection goes on.
+///
+/// ```
+/// use sora_rpc::compress::inflate;
+///
+/// let frame = [0x78, 0x9c, 0xab, 0xae, 0x05, 0x00, 0x01, 0x75, 0x00, 0xf9];
+/// assert_eq!(inflate(&frame, 1024)?, b"{}");
+/// assert!(inflate(&frame[..6], 1024).is_err());
+/// assert!(inflate(&frame, 1).is_err());
+/// # Ok::<(), rtc_core::DecodeError>(())
+/// ```
+pub fn inflate(frame: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError> {
+    let broken = || DecodeError::new("the frame is not one whole zlib stream");
+    let mut zlib = Decompress::new(true);
+    let mut out = Vec::with_capacity(frame.len().saturating_mul(4).clamp(256, 64 * 1024));
+    loop {
+        let read = usize::try_from(zlib.total_in()).unwrap_or(usize::MAX);
+        let (rest, before) = (frame.get(read..).unwrap_or_default(), out.len());
+        let status = zlib.decompress_vec(rest, &mut out, FlushDecompress::Finish).map_err(|_| broken())?;
+        if out.len() > limit {
+            return Err(DecodeError::new(format!("the frame inflates to more than {limit} bytes")));
+        }
+        let all_read = usize::try_from(zlib.total_in()).is_ok_and(|read| read == frame.len());
+        match status {
+            Status::StreamEnd if all_read => return Ok(out),
+            Status::StreamEnd => return Err(broken()),
+            // Room left and nothing written: the stream was cut short.
+            _ if out.len() == before && out.len() < out.capacity() => return Err(broken()),
+            _ => out.reserve(out.len().max(256)),
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The task between a client's handles and its channel.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use rtc_core::transport::TransportError;
+use rtc_core::transport::channel::{Channel, Frame};
+use rtc_core::{BoxFuture, Bytes, Clock, SharedClock};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::error::{Error, Result, SoraError};
+use crate::methods::Message;
+use crate::options::{CallOptions, ClientOptions};
+use crate::peer::{Answer, Peer};
+
+/// Where the end of a call is told.
+pub(crate) type Waiter = oneshot::Sender<Result<Bytes>>;
+
+/// A message on its way out.
+pub(crate) struct Outgoing {
+    bytes: Bytes,
+    /// Told once the channel has taken it.
+    written: Option<oneshot::Sender<()>>,
+}
+
+/// What the handles, the calls and the driver of a client share.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    clock: SharedClock,
+    limit: usize,
+    /// Wakes a driver that is held up by a send: the connection is to end, or a deadline came nearer.
+    wake: Notify,
+}
+
+pub(crate) struct State {
+    pub(crate) peer: Peer<Waiter>,
+    /// None once the connection has ended or is to end.
+    queue: Option<mpsc::Sender<Outgoing>>,
+}
+
+impl Shared {
+    pub(crate) fn new(options: ClientOptions) -> (Arc<Self>, mpsc::Receiver<Outgoing>) {
+        let mut peer = Peer::new(options.peer);
+        // A new peer has no calls that could end.
+        let _ = peer.offer(true, options.rpc_methods);
+        let limit = options.peer.max_pending;
+        let (queue, outgoing) = mpsc::channel(limit.clamp(1, mpsc_limit()));
+        let state = Mutex::new(State { peer, queue: Some(queue) });
+        (Arc::new(Self { state, clock: options.clock, limit, wake: Notify::new() }), outgoing)
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Registers a call and queues its message.
+    pub(crate) fn call(&self, message: Message, options: &CallOptions, waiter: Waiter) -> Result<u64> {
+        let mut state = self.state();
+        let (id, bytes) = state.peer.call(message, options, self.clock.monotonic(), waiter)?;
+        if let Err(error) = self.queue(&state, Outgoing { bytes, written: None }) {
+            state.peer.cancel(id);
+            return Err(error);
+        }
+        drop(state);
+        self.wake.notify_one();
+        Ok(id)
+    }
+
+    /// Queues a notification; `written` is told when the channel has taken it.
+    pub(crate) fn notify(
+        &self,
+        message: Message,
+        options: &CallOptions,
+        written: oneshot::Sender<()>,
+    ) -> Result<()> {
+        let mut state = self.state();
+        let bytes = state.peer.notify(message, options)?;
+        self.queue(&state, Outgoing { bytes, written: Some(written) })
+    }
+
+    fn queue(&self, state: &State, message: Outgoing) -> Result<()> {
+        let queue = state.queue.as_ref().ok_or_else(|| Error::refused(SoraError::Disconnected))?;
+        queue.try_send(message).map_err(|error| {
+            Error::refused(match error {
+                mpsc::error::TrySendError::Full(_) => SoraError::TooManyPending { limit: self.limit },
+                mpsc::error::TrySendError::Closed(_) => SoraError::Disconnected,
+            })
+        })
+    }
+
+    /// Ends every pending call and refuses later ones.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.queue = None;
+        let lost = state.peer.disconnect();
+        drop(state);
+        lost.into_iter().for_each(|answer| deliver(answer, |_| Bytes::new()));
+        self.wake.notify_one();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.state().queue.is_none()
+    }
+
+    fn receive(&self, message: &Bytes) {
+        // The lock is gone before the answer is told.
+        let answer = self.state().peer.receive(message);
+        if let Some(answer) = answer {
+            deliver(answer, |text| message.slice_ref(text.as_bytes()));
+        }
+    }
+
+    fn expire(&self, now: Instant) {
+        loop {
+            let answer = self.state().peer.expire(now);
+            match answer {
+                Some(answer) => deliver(answer, |_| Bytes::new()),
+                None => return,
+            }
+        }
+    }
+}
+
+/// The largest queue that the channel of commands can have.
+const fn mpsc_limit() -> usize {
+    tokio::sync::Semaphore::MAX_PERMITS
+}
+
+fn deliver(answer: Answer<'_, Waiter>, bytes: impl FnOnce(&str) -> Bytes) {
+    // Whoever waited may be gone.
+    let _ = answer.token.send(answer.outcome.map(bytes));
+}
+
+/// Moves messages between the queue and the channel, and ends calls whose time runs out.
+pub(crate) struct Driver<C> {
+    channel: C,
+    outgoing: mpsc::Receiver<Outgoing>,
+    time: Timer,
+}
+
+enum Event {
+    Frame(Option<std::result::Result<Frame, TransportError>>),
+    Outgoing(Option<Outgoing>),
+}
+
+impl<C: Channel> Driver<C> {
+    pub(crate) fn new(channel: C, shared: Arc<Shared>, outgoing: mpsc::Receiver<Outgoing>) -> Self {
+        Self { channel, outgoing, time: Timer { shared, sleep: None } }
+    }
+
+    /// Runs until either side ends the connection.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let going_on = match self.next().await {
+                Event::Frame(Some(Ok(Frame::Text(text)))) => self.receive(text.into()),
+                Event::Frame(Some(Ok(Frame::Binary(bytes)))) => self.receive(bytes),
+                Event::Frame(Some(Ok(Frame::Close { .. }) | Err(_)) | None) => false,
+                // Liveness is the channel's own business.
+                Event::Frame(Some(Ok(_))) => true,
+                Event::Outgoing(Some(message)) => self.send(message).await,
+                Event::Outgoing(None) => {
+                    let close = Frame::Close { code: 1000, reason: String::new() };
+                    let _ = self.channel.send(close).await;
+                    false
+                }
+            };
+            if !going_on {
+                return;
+            }
+        }
+    }
+
+    fn receive(&self, message: Bytes) -> bool {
+        self.time.shared.receive(&message);
+        true
+    }
+
+    async fn next(&mut self) -> Event {
+        let Self { channel, outgoing, time } = self;
+        let mut frame = pin!(channel.recv());
+        poll_fn(|cx| {
+            time.poll(cx);
+            // Answers first: they make room.
+            if let Poll::Ready(frame) = frame.as_mut().poll(cx) {
+                return Poll::Ready(Event::Frame(frame));
+            }
+            outgoing.poll_recv(cx).map(Event::Outgoing)
+        })
+        .await
+    }
+
+    /// Sends a message. Deadlines go on meanwhile; a channel that is held up is given up when the connection
+    /// is to end.
+    async fn send(&mut self, message: Outgoing) -> bool {
+        let Self { channel, time, .. } = self;
+        let shared = Arc::clone(&time.shared);
+        let mut send = pin!(channel.send(Frame::Binary(message.bytes)));
+        let mut wake = pin!(shared.wake.notified());
+        let sent = poll_fn(|cx| {
+            if let Poll::Ready(sent) = send.as_mut().poll(cx) {
+                return Poll::Ready(sent.is_ok());
+            }
+            loop {
+                time.poll(cx);
+                if shared.is_closed() {
+                    return Poll::Ready(false);
+                }
+                if wake.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                wake.set(shared.wake.notified());
+            }
+        })
+        .await;
+        if let (true, Some(written)) = (sent, message.written) {
+            let _ = written.send(());
+        }
+        sent
+    }
+}
+
+/// The one timer of a connection. However the driver ends, no call is left waiting.
+struct Timer {
+    shared: Arc<Shared>,
+    sleep: Option<(Instant, BoxFuture<'static, ()>)>,
+}
+
+impl Timer {
+    /// Ends the calls that are due, and sees to it that the task is woken for the next one.
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        loop {
+            let Some(deadline) = self.shared.state().peer.next_deadline() else { return };
+            let now = self.shared.clock.monotonic();
+            if deadline <= now {
+                self.shared.expire(now);
+                continue;
+            }
+            let sleep = match &mut self.sleep {
+                // One that ends too early only makes it look again.
+                Some((until, sleep)) if *until <= deadline => sleep,
+                late => &mut late.insert((deadline, self.shared.clock.sleep(deadline - now))).1,
+            };
+            if sleep.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            self.sleep = None;
+        }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}

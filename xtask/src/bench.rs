@@ -1,0 +1,20 @@
+//! `cargo xtask bench [NAME]`: ratios against a peer or a physical limit, in one run.
+
+use std::path::Path;
+
+use xshell::cmd;
+
+use crate::ci::shell;
+
+const BENCHES: &[&str] = &["create_room"];
+
+pub fn run(root: &Path, name: Option<&str>) -> Result<(), String> {
+    let sh = shell(root)?;
+    if let Some(name) = name.filter(|name| !BENCHES.contains(name)) {
+        return Err(format!("there is no benchmark {name:?}; there are: {}", BENCHES.join(", ")));
+    }
+    for bench in BENCHES.iter().filter(|b| name.is_none_or(|name| name == **b)) {
+        cmd!(sh, "cargo bench --locked -p rtc-tests --bench {bench}").run().map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! `cargo xtask ci`: every check that a change must pass.
+
+use std::path::Path;
+use std::time::Instant;
+
+use xshell::{Shell, cmd};
+
+use crate::codegen;
+
+/// The crates that go to the registry, in dependency order; the emulator and the command line need a newer Rust.
+pub const PUBLISHED: &[&str] =
+    &["rtc-core", "opentok", "mediasfu", "kvs-signaling", "enablex", "sora-rpc", "rtc-emulator", "rtc-cli"];
+/// Of these, the ones that other programs build on.
+pub const CLIENTS: &[&str] = &["rtc-core", "opentok", "mediasfu", "kvs-signaling", "enablex", "sora-rpc"];
+
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Also the powerset of features, two at a time.
+    pub full: bool,
+    /// Without the tests, for those who just ran them.
+    pub skip_tests: bool,
+}
+
+struct Report {
+    rows: Vec<(String, Result<bool, String>, f64)>,
+}
+
+impl Report {
+    /// Runs a step. `Ok(false)` means that it was skipped.
+    fn step(&mut self, name: &str, run: impl FnOnce() -> Result<bool, String>) {
+        println!("\n=== {name}");
+        let begun = Instant::now();
+        let result = run();
+        if let Err(message) = &result {
+            println!("FAILED {name}: {message}");
+        }
+        self.rows.push((name.to_owned(), result, begun.elapsed().as_secs_f64()));
+    }
+
+    fn close(self) -> Result<(), String> {
+        println!("\n{:<34} {:>9} {:>8}", "step", "result", "seconds");
+        let (mut passed, mut failed, mut skipped) = (0, 0, 0);
+        for (name, result, seconds) in &self.rows {
+            let word = match result {
+                Ok(true) => {
+                    passed += 1;
+                    "passed"
+                }
+                Ok(false) => {
+                    skipped += 1;
+                    "skipped"
+                }
+                Err(_) => {
+                    failed += 1;
+                    "FAILED"
+                }
+            };
+            println!("{name:<34} {word:>9} {seconds:>8.1}");
+        }
+        println!("{passed} passed, {failed} failed, {skipped} skipped");
+        if failed == 0 { Ok(()) } else { Err("ci failed".into()) }
+    }
+}
+
+pub fn run(root: &Path, options: Options) -> Result<(), String> {
+    let sh = shell(root)?;
+    let mut report = Report { rows: Vec::new() };
+    let done = |result: xshell::Result<()>| result.map(|()| true).map_err(|e| e.to_string());
+    report.step("format", || done(cmd!(sh, "cargo fmt --all --check").run()));
+    report.step("codegen --check", || codegen::run(root, true).map(|()| true));
+    report.step("clippy, all features", || {
+        done(cmd!(sh, "cargo clippy --locked --workspace --all-targets --all-features -- -D warnings").run())
+    });
+    let clients = packages(CLIENTS);
+    report.step("clippy, default features", || {
+        let clients = &clients;
+        done(cmd!(sh, "cargo clippy --locked {clients...} -- -D warnings").run())
+    });
+    report.step("clippy, no default features", || {
+        let clients = &clients;
+        done(cmd!(sh, "cargo clippy --locked --no-default-features {clients...} -- -D warnings").run())
+    });
+    if !options.skip_tests {
+        report.step("tests", || done(cmd!(sh, "cargo test --locked --workspace").run()));
+    }
+    report.step("documentation", || {
+        let _flags = sh.push_env("RUSTDOCFLAGS", "-D warnings");
+        done(cmd!(sh, "cargo doc --locked --workspace --no-deps --all-features").run())
+    });
+    report.step("cargo deny", || {
+        if !has(&sh, "cargo-deny") {
+            println!("skipped: needs cargo-deny (cargo install --locked cargo-deny)");
+            return Ok(false);
+        }
+        done(cmd!(sh, "cargo deny --offline --log-level error check bans licenses sources").run())
+    });
+    report.step("each feature", || {
+        if !has(&sh, "cargo-hack") {
+            println!("skipped: needs cargo-hack (cargo install --locked cargo-hack)");
+            return Ok(false);
+        }
+        let clients = &clients;
+        let depth: &[&str] =
+            if options.full { &["--feature-powerset", "--depth", "2"] } else { &["--each-feature"] };
+        let hidden: &[&str] = &["--exclude-features", "_reqwest"];
+        // rtc-core has an internal feature that is not a choice of anybody's.
+        done(cmd!(sh, "cargo hack check --locked {depth...} {hidden...} -p rtc-core").run())?;
+        let others: Vec<&str> = clients.iter().map(String::as_str).skip(2).collect();
+        done(cmd!(sh, "cargo hack check --locked {depth...} {others...}").run())
+    });
+    report.close()
+}
+
+pub fn shell(root: &Path) -> Result<Shell, String> {
+    let sh = Shell::new().map_err(|e| e.to_string())?;
+    sh.change_dir(root);
+    Ok(sh)
+}
+
+/// `-p name` for each.
+pub fn packages(names: &[&str]) -> Vec<String> {
+    names.iter().flat_map(|name| ["-p".to_owned(), (*name).to_owned()]).collect()
+}
+
+fn has(sh: &Shell, program: &str) -> bool {
+    cmd!(sh, "{program} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok()
+}
