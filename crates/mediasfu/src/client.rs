@@ -122,7 +122,8 @@ impl Client {
     pub fn from_env() -> Result<Self> {
         let var = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let credential = |name| var(name).unwrap_or_default();
-        let credentials = Credentials::new(credential("MEDIASFU_API_USER_NAME"), credential("MEDIASFU_API_KEY"));
+        let credentials =
+            Credentials::new(credential("MEDIASFU_API_USER_NAME"), credential("MEDIASFU_API_KEY"));
         let mut builder = Self::builder(credentials);
         if let Some(endpoint) = var("MEDIASFU_ENDPOINT") {
             builder = builder.endpoint(endpoint);
@@ -189,6 +190,7 @@ impl Client {
 }
 
 fn unknown_server() -> Error {
-    let violation = Violation::new("server", "MEDIASFU_SERVER", Rule::OneOf, "must be one of cloud, community");
+    let violation =
+        Violation::new("server", "MEDIASFU_SERVER", Rule::OneOf, "must be one of cloud, community");
     Error::from(Violations::from(violation))
 }

@@ -175,6 +175,9 @@ mod tests {
     #[test]
     fn the_kind_is_told_from_the_prefix() {
         let kind = |prefix: &str| Credentials::new("abcdef", format!("{prefix}{KEY}")).key_kind();
-        assert_eq!((kind(""), kind("tempsand"), kind("tempprod")), (KeyKind::LongLived, KeyKind::Sandbox, KeyKind::Production));
+        assert_eq!(
+            (kind(""), kind("tempsand"), kind("tempprod")),
+            (KeyKind::LongLived, KeyKind::Sandbox, KeyKind::Production)
+        );
     }
 }

@@ -127,7 +127,11 @@ mod tests {
             ("https://ce.example.com/prefix", "https://ce.example.com/prefix/createRoom"),
             ("http://127.0.0.1:3000", "http://127.0.0.1:3000/createRoom"),
         ] {
-            assert_eq!(choose_endpoint(&ChooseEndpoint::new().local_link(text)).unwrap().as_str(), url, "{text}");
+            assert_eq!(
+                choose_endpoint(&ChooseEndpoint::new().local_link(text)).unwrap().as_str(),
+                url,
+                "{text}"
+            );
         }
     }
 

@@ -94,10 +94,16 @@ impl Answer {
             Value::Number(number) => Some(number.to_string()),
             _ => None,
         });
-        [self.room_name.take(), self.meeting_id_upper.take(), self.meeting_id.take(), self.room_id.take(), nested]
-            .into_iter()
-            .flatten()
-            .find(|id| !id.is_empty())
+        [
+            self.room_name.take(),
+            self.meeting_id_upper.take(),
+            self.meeting_id.take(),
+            self.room_id.take(),
+            nested,
+        ]
+        .into_iter()
+        .flatten()
+        .find(|id| !id.is_empty())
     }
 }
 

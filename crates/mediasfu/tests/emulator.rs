@@ -1,9 +1,10 @@
 //! Whole flows against the emulator, over sockets.
 
-use rtc_core::{ErrorKind, Transport as _};
 use mediasfu::{
-    Client, ClientBuilder, CreateRoom, Credentials, Error, EventType, JoinRoom, MediaSfuError, Room, ServerKind,
+    Client, ClientBuilder, CreateRoom, Credentials, Error, EventType, JoinRoom, MediaSfuError, Room,
+    ServerKind,
 };
+use rtc_core::{ErrorKind, Transport as _};
 use rtc_emulator::{Action, DropWhen, Emulator, EmulatorClock, Fault};
 use serde_json::{Value, json};
 
@@ -28,7 +29,12 @@ fn refused(error: &Error) -> (ErrorKind, Option<u16>, Option<&str>) {
 }
 
 /// A request made by hand: what no client of ours would send.
-async fn post(emulator: &Emulator, path: &str, authorization: Option<&str>, body: &str) -> (u16, String, String) {
+async fn post(
+    emulator: &Emulator,
+    path: &str,
+    authorization: Option<&str>,
+    body: &str,
+) -> (u16, String, String) {
     let mut request = rtc_core::http::Request::post(format!("{}{path}", emulator.url()));
     if let Some(value) = authorization {
         request = request.header("authorization", value);
@@ -51,16 +57,23 @@ async fn a_room_is_created_and_joined() {
     let emulator = Emulator::start().await.unwrap();
     for (client, create_path, join_path) in clients(&emulator) {
         emulator.clear_log();
-        let room = client.create_room(request().event_type(EventType::Webinar).secure_code("abcde")).await.unwrap();
+        let room =
+            client.create_room(request().event_type(EventType::Webinar).secure_code("abcde")).await.unwrap();
         assert_eq!((room.room_name.len(), room.secret.expose().len()), (17, 64));
-        assert!(room.room_name.starts_with('s') && room.room_name.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()));
+        assert!(
+            room.room_name.starts_with('s')
+                && room.room_name.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
+        );
         assert_eq!(room.secure_code.as_ref().map(|code| code.expose()), Some("abcde"));
         let page = format!("{}/meet/{}/{}", emulator.url(), room.room_name, room.secret.expose());
         assert_eq!(room.public_url.as_ref().map(|url| url.expose()), Some(page.as_str()));
 
         let join = JoinRoom::new(&room.room_name, "guest1");
         let error = client.join_room(join.clone()).await.unwrap_err();
-        assert_eq!(refused(&error), (ErrorKind::PermissionDenied, Some(403), Some("The secure code is not correct.")));
+        assert_eq!(
+            refused(&error),
+            (ErrorKind::PermissionDenied, Some(403), Some("The secure code is not correct."))
+        );
         let joined = client.join_room(join.secure_code("abcde")).await.unwrap();
         assert_eq!((&joined.room_name, joined.secure_code.is_none()), (&room.room_name, true));
         assert_ne!(joined.secret, room.secret);
@@ -127,7 +140,10 @@ async fn wrong_credentials_are_refused_as_each_server_does() {
     assert_eq!(refused(&error), (ErrorKind::Unauthenticated, Some(401), Some("Invalid credentials")));
     let community = other().build().unwrap();
     let error = community.join_room(JoinRoom::new("s1", "guest1")).await.unwrap_err();
-    assert_eq!(refused(&error), (ErrorKind::Unauthenticated, Some(401), Some("Invalid or expired credentials")));
+    assert_eq!(
+        refused(&error),
+        (ErrorKind::Unauthenticated, Some(401), Some("Invalid or expired credentials"))
+    );
 }
 
 #[tokio::test]
@@ -147,8 +163,22 @@ async fn the_emulator_is_strict() {
         ("/v1/rooms", Some(&good), "{", 400, json_type, r#""error""#),
         ("/v1/rooms", Some(&good), r#"{"action":"delete"}"#, 400, json_type, r#""error""#),
         ("/v1/rooms", Some(&good), &body.replace("60", "0"), 400, json_type, r#"{"error":"duration "#),
-        ("/v1/rooms", Some(&good), &body.replace("hostUser", "host user"), 400, json_type, r#"{"error":"userName "#),
-        ("/createRoom", Some(&good), r#"{"action":"create"}"#, 400, json_type, r#""error":"userName is required""#),
+        (
+            "/v1/rooms",
+            Some(&good),
+            &body.replace("hostUser", "host user"),
+            400,
+            json_type,
+            r#"{"error":"userName "#,
+        ),
+        (
+            "/createRoom",
+            Some(&good),
+            r#"{"action":"create"}"#,
+            400,
+            json_type,
+            r#""error":"userName is required""#,
+        ),
         ("/v1/rooms", Some(&good), body, 201, json_type, r#""success":true"#),
         // What the official Flutter SDK sends: every default, and null for what is not set.
         (

@@ -1,19 +1,24 @@
 //! The guard against duplicate `create_room` calls.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail a test, too")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt as _;
+use mediasfu::{
+    Client, ClientBuilder, CreateRoom, Credentials, Error, MediaSfuError, Room, ServerKind, StoreFailure,
+    pending,
+};
 use rtc_core::http::{Request, Response};
 use rtc_core::testing::{ManualClock, ScriptedTransport};
 use rtc_core::transport::Body;
 use rtc_core::{
-    Bytes, Claim, ClaimToken, ErrorKind, FileStore, Limits, MemoryStore, Rate, Reason, SharedClock, SharedStore, Store,
-    StoreError, Taken, Transport, TransportError, TransportErrorKind,
+    Bytes, Claim, ClaimToken, ErrorKind, FileStore, Limits, MemoryStore, Rate, Reason, SharedClock,
+    SharedStore, Store, StoreError, Taken, Transport, TransportError, TransportErrorKind,
 };
-use mediasfu::{Client, ClientBuilder, CreateRoom, Credentials, Error, MediaSfuError, Room, ServerKind, StoreFailure, pending};
 use rtc_emulator::{Action, Emulator, EmulatorClock, Fault};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -39,7 +44,11 @@ impl Gated {
 }
 
 impl Transport for Gated {
-    async fn send(&self, _request: Request<Bytes>, _limits: Limits) -> Result<Response<Body>, TransportError> {
+    async fn send(
+        &self,
+        _request: Request<Bytes>,
+        _limits: Limits,
+    ) -> Result<Response<Body>, TransportError> {
         self.arrived.fetch_add(1, Ordering::SeqCst);
         self.gate.acquire().await.map_err(|_| TransportError::new(TransportErrorKind::Interrupted))?.forget();
         Ok(Response::builder().status(self.status).body(Body::full(ROOM)).unwrap())
@@ -66,7 +75,10 @@ fn is_in_progress(error: &Error) -> bool {
 }
 
 /// Starts a call and runs it until it waits for its answer.
-fn start(client: &Client, request: CreateRoom) -> std::pin::Pin<Box<dyn Future<Output = Result<Room, Error>> + Send>> {
+fn start(
+    client: &Client,
+    request: CreateRoom,
+) -> std::pin::Pin<Box<dyn Future<Output = Result<Room, Error>> + Send>> {
     let mut call = client.create_room(request).into_future();
     assert!((&mut call).now_or_never().is_none(), "the call is held back by the gate");
     call
@@ -234,7 +246,10 @@ async fn the_order_is_claim_then_credentials_then_input() {
     // Nothing is claimed: the credentials are looked at before the input, and neither leaves a claim.
     for request in [request(), CreateRoom::new("", 0, 0)] {
         let error = bad.create_room(request).await.unwrap_err();
-        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Unauthenticated, "Invalid credentials"));
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (ErrorKind::Unauthenticated, "Invalid credentials")
+        );
     }
     assert!(store.peek(&key).await.unwrap().is_none());
     // A claim is told even to who has no credentials.

@@ -1,11 +1,11 @@
 //! What is refused before anything is sent, and what is not.
 
-use rtc_core::testing::ScriptedTransport;
-use rtc_core::{ErrorKind, Rule, Violations};
 use mediasfu::{
     Client, CreateRoom, Credentials, EventType, JoinRoom, MeetingRoomParams, Orientation, RecordingParams,
     SafeRoomAction,
 };
+use rtc_core::testing::ScriptedTransport;
+use rtc_core::{ErrorKind, Rule, Violations};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -112,11 +112,14 @@ fn nested_objects_must_be_whole() {
         .recording_preferred_orientation(Orientation::Portrait);
     let found = broken(create().recording_params(params).validate());
     assert_eq!(found.len(), 15);
-    assert_eq!(found[0], (
-        "recording_params.recording_audio_pauses_limit".into(),
-        "recordingParams.recordingAudioPausesLimit".into(),
-        Rule::Range,
-    ));
+    assert_eq!(
+        found[0],
+        (
+            "recording_params.recording_audio_pauses_limit".into(),
+            "recordingParams.recordingAudioPausesLimit".into(),
+            Rule::Range,
+        )
+    );
     assert!(found.iter().any(|(_, wire, _)| wire == "recordingParams.recordingHLSSupport"));
     assert!(!found.iter().any(|(_, wire, _)| wire.ends_with("PausesCount")));
 }
@@ -140,14 +143,18 @@ async fn nothing_is_sent_for_bad_input_or_bad_credentials() {
             let (created, joined) =
                 (client.create_room(create()).await, client.join_room(JoinRoom::new("s1", "guest1")).await);
             for error in [created.unwrap_err(), joined.unwrap_err()] {
-                assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Unauthenticated, "Invalid credentials"));
+                assert_eq!(
+                    (error.kind(), error.to_string().as_str()),
+                    (ErrorKind::Unauthenticated, "Invalid credentials")
+                );
                 assert!(!error.was_sent() && (key.len() < 20 || !format!("{error:?}").contains(key)));
             }
             assert!(transport.requests().is_empty());
         }
     }
     let transport = ScriptedTransport::new();
-    let client = Client::builder(Credentials::new("abcdef", KEY)).transport(transport.clone()).build().unwrap();
+    let client =
+        Client::builder(Credentials::new("abcdef", KEY)).transport(transport.clone()).build().unwrap();
     let error = client.create_room(CreateRoom::new("a", 60, 10)).await.unwrap_err();
     assert_eq!((error.kind(), error.was_sent()), (ErrorKind::InvalidInput, false));
     assert!(transport.requests().is_empty());

@@ -1,13 +1,13 @@
 //! What goes over the wire, and how answers are read. No I/O.
 
-use rtc_core::http::Request;
-use rtc_core::testing::ScriptedTransport;
-use rtc_core::{Bytes, ErrorKind, Revealed, RetryPolicy, ServiceError as _};
 use mediasfu::{
     BufferType, ChatPermission, Client, ClientBuilder, CreateRoom, Credentials, EventType, JoinRoom, Level,
-    MediaSfuError, MediaType, MeetingRoomParams, Orientation, Permission, RecordingParams, Region, Resolution,
-    SafeRoomAction, ServerKind, SipDirection,
+    MediaSfuError, MediaType, MeetingRoomParams, Orientation, Permission, RecordingParams, Region,
+    Resolution, SafeRoomAction, ServerKind, SipDirection,
 };
+use rtc_core::http::Request;
+use rtc_core::testing::ScriptedTransport;
+use rtc_core::{Bytes, ErrorKind, RetryPolicy, Revealed, ServiceError as _};
 use serde_json::{Value, json};
 
 const USER: &str = "apiUser123";
@@ -42,12 +42,18 @@ async fn answered(status: u16, answer: impl Into<Bytes>) -> mediasfu::Result<med
 #[tokio::test]
 async fn the_smallest_room() {
     let sent = sent(|b| b, request()).await;
-    assert_eq!((sent.method().as_str(), sent.uri().to_string().as_str()), ("POST", "https://mediasfu.com/v1/rooms/"));
+    assert_eq!(
+        (sent.method().as_str(), sent.uri().to_string().as_str()),
+        ("POST", "https://mediasfu.com/v1/rooms/")
+    );
     assert_eq!(sent.headers()["authorization"], format!("Bearer {USER}:{KEY}").as_str());
     assert!(sent.headers()["authorization"].is_sensitive());
     assert_eq!(sent.headers()["content-type"], "application/json");
     assert!(!sent.headers().contains_key("idempotency-key"));
-    assert_eq!(body(&sent), json!({"action": "create", "userName": "hostUser", "duration": 60, "capacity": 10}));
+    assert_eq!(
+        body(&sent),
+        json!({"action": "create", "userName": "hostUser", "duration": 60, "capacity": 10})
+    );
 }
 
 #[tokio::test]
@@ -150,7 +156,10 @@ async fn joining() {
     let transport = ScriptedTransport::new().json(200, ROOM).json(200, ROOM);
     let client = builder(&transport).build().unwrap();
     client.join_room(JoinRoom::new("testRoom123", "user123")).await.unwrap();
-    let full = JoinRoom::new("s1", "guest1").secure_code("abcde").islevel(Level::CoHost).idempotency_key("call-join-0001");
+    let full = JoinRoom::new("s1", "guest1")
+        .secure_code("abcde")
+        .islevel(Level::CoHost)
+        .idempotency_key("call-join-0001");
     client.join_room(full).await.unwrap();
     let sent = transport.requests();
     assert_eq!(sent[0].uri(), "https://mediasfu.com/v1/rooms/");
@@ -266,19 +275,55 @@ async fn an_answer_without_what_is_needed_is_no_room() {
 async fn refusals_are_told_in_the_services_own_words() {
     let plain = "HTTP error! Status: 400";
     for (status, answer, kind, detail, shown) in [
-        (400, r#"{"error":"Invalid input","success":false}"#, ErrorKind::InvalidInput, Some("Invalid input"), "Invalid input"),
-        (401, r#"{"error":"Invalid or expired credentials"}"#, ErrorKind::Unauthenticated, Some("Invalid or expired credentials"), "Invalid or expired credentials"),
-        (403, "\u{feff}{\"message\":\"Forbidden domain\"}", ErrorKind::PermissionDenied, Some("Forbidden domain"), "Forbidden domain"),
+        (
+            400,
+            r#"{"error":"Invalid input","success":false}"#,
+            ErrorKind::InvalidInput,
+            Some("Invalid input"),
+            "Invalid input",
+        ),
+        (
+            401,
+            r#"{"error":"Invalid or expired credentials"}"#,
+            ErrorKind::Unauthenticated,
+            Some("Invalid or expired credentials"),
+            "Invalid or expired credentials",
+        ),
+        (
+            403,
+            "\u{feff}{\"message\":\"Forbidden domain\"}",
+            ErrorKind::PermissionDenied,
+            Some("Forbidden domain"),
+            "Forbidden domain",
+        ),
         (404, r#"{"error":"","message":"gone"}"#, ErrorKind::NotFound, Some("gone"), "gone"),
-        (409, r#"{"error":{"code":1,"secret":"c4n4ry"}}"#, ErrorKind::Conflict, Some(r#"{"code":1,"secret":"[redacted]"}"#), r#"{"code":1,"secret":"[redacted]"}"#),
-        (429, r#"{"error":"Too many requests"}"#, ErrorKind::RateLimited, Some("Too many requests"), "Too many requests"),
+        (
+            409,
+            r#"{"error":{"code":1,"secret":"c4n4ry"}}"#,
+            ErrorKind::Conflict,
+            Some(r#"{"code":1,"secret":"[redacted]"}"#),
+            r#"{"code":1,"secret":"[redacted]"}"#,
+        ),
+        (
+            429,
+            r#"{"error":"Too many requests"}"#,
+            ErrorKind::RateLimited,
+            Some("Too many requests"),
+            "Too many requests",
+        ),
         (500, "", ErrorKind::Unavailable, None, "HTTP error! Status: 500"),
         (502, "<html>bad gateway</html>", ErrorKind::Unavailable, None, "HTTP error! Status: 502"),
         (504, "{}", ErrorKind::Timeout, None, "HTTP error! Status: 504"),
         (400, r#"{"success":false}"#, ErrorKind::InvalidInput, None, plain),
         (400, r#"{"error":{},"message":[]}"#, ErrorKind::InvalidInput, None, plain),
         (400, r#"{"code":17}"#, ErrorKind::InvalidInput, Some(r#"{"code":17}"#), r#"{"code":17}"#),
-        (200, r#"{"success":false,"error":"Room creation rejected."}"#, ErrorKind::Other, Some("Room creation rejected."), "Room creation rejected."),
+        (
+            200,
+            r#"{"success":false,"error":"Room creation rejected."}"#,
+            ErrorKind::Other,
+            Some("Room creation rejected."),
+            "Room creation rejected.",
+        ),
         (302, "", ErrorKind::Protocol, None, "HTTP error! Status: 302"),
     ] {
         let error = answered(status, answer).await.unwrap_err();
@@ -288,7 +333,8 @@ async fn refusals_are_told_in_the_services_own_words() {
         assert!(!format!("{error:?}").contains("c4n4ry"));
     }
     let transport = ScriptedTransport::new().json(404, r#"{"error":"no such room"}"#);
-    let error = builder(&transport).build().unwrap().join_room(JoinRoom::new("s1", "guest1")).await.unwrap_err();
+    let error =
+        builder(&transport).build().unwrap().join_room(JoinRoom::new("s1", "guest1")).await.unwrap_err();
     assert_eq!(error.to_string(), "Unable to join room, no such room");
 }
 
@@ -302,7 +348,10 @@ async fn errors_show_no_credentials_and_are_cut() {
     let error = answered(401, answer).await.unwrap_err();
     let shown = format!("{error} {error:?}");
     assert!(!shown.contains(KEY) && !shown.contains("tempsandABCDEF") && !shown.contains(USER), "{shown}");
-    assert!(error.detail().unwrap().contains("bad key [redacted] in Bearer [redacted] or [redacted]  x"), "{error}");
+    assert!(
+        error.detail().unwrap().contains("bad key [redacted] in Bearer [redacted] or [redacted]  x"),
+        "{error}"
+    );
 
     let error = answered(500, format!(r#"{{"error":"{}"}}"#, "no way. ".repeat(1000))).await.unwrap_err();
     assert!(error.detail().unwrap().chars().count() <= 512);

@@ -16,6 +16,6 @@ pub use credentials::Credentials;
 pub use error::{Error, OpenTokError, Result, TokenFault};
 pub use model::Session;
 pub use operation::*;
-pub use rtc_core;
+pub use rtc_core::{self, ErrorKind};
 pub use session_id::{SessionId, SessionIdParts};
 pub use token::{Token, VerifiedToken};

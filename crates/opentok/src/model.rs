@@ -90,7 +90,7 @@ fn xml_sessions(body: &[u8]) -> Result<Vec<Session>, DecodeError> {
             Event::End(tag) if tag.name().as_ref() == b"Session" => sessions.extend(current.take()),
             Event::End(_) => member.clear(),
             // Entities and document types have no place here; nothing is ever expanded.
-            Event::DocType(_) => return Err(broken()),
+            Event::DocType(_) | Event::GeneralRef(_) => return Err(broken()),
             Event::Eof => return if current.is_none() { Ok(sessions) } else { Err(broken()) },
             _ => {}
         }

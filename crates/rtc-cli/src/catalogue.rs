@@ -49,7 +49,10 @@ pub fn operations() -> impl Iterator<Item = &'static OperationDoc> {
 }
 
 /// The providers and their operations.
-pub const PROVIDERS: &[(&str, &[OperationDoc])] = &[("opentok", crate::generated::opentok::OPERATIONS)];
+pub const PROVIDERS: &[(&str, &[OperationDoc])] = &[
+    ("mediasfu", crate::generated::mediasfu::OPERATIONS),
+    ("opentok", crate::generated::opentok::OPERATIONS),
+];
 
 /// The operation of this provider and name.
 #[must_use]

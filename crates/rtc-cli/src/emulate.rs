@@ -39,6 +39,12 @@ fn file(matches: &ArgMatches, name: &'static str) -> Result<Option<Value>, Strin
 fn environment(emulator: &Emulator) -> String {
     let mut out = String::new();
     let mut export = |name: &str, value: &str| out.push_str(&format!("export {name}='{value}'\n"));
+    let mediasfu = emulator.mediasfu();
+    export("MEDIASFU_API_USER_NAME", mediasfu.api_user_name());
+    export("MEDIASFU_API_KEY", mediasfu.api_key());
+    export("MEDIASFU_ENDPOINT", &mediasfu.url());
+    // By its host alone the emulator would be a Community Edition.
+    export("MEDIASFU_SERVER", "cloud");
     let opentok = emulator.opentok();
     export("OPENTOK_API_KEY", opentok.api_key());
     export("OPENTOK_API_SECRET", opentok.api_secret());

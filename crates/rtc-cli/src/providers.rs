@@ -3,6 +3,7 @@
 use crate::input::Input;
 use crate::outcome::{Outcome, Run};
 
+mod mediasfu;
 mod opentok;
 
 /// Applies the settings of a run to a provider's client builder.
@@ -36,6 +37,7 @@ pub(crate) use configure;
 /// Runs an operation by the provider's and the operation's name.
 pub(crate) async fn run(provider: &str, operation: &str, input: Input, run: &Run) -> Outcome {
     let outcome = match provider {
+        "mediasfu" => mediasfu::run(operation, input, run).await,
         "opentok" => opentok::run(operation, input, run).await,
         _ => return Outcome::usage("provider", format!("there is no provider {provider:?}")),
     };

@@ -14,6 +14,8 @@ pub const KVS_ACCESS_KEY_ID: &str = "AKIAEMULATOREXAMPLE0";
 pub const KVS_SECRET_ACCESS_KEY: &str = "emulatorSecretAccessKeyEmulatorSecret000";
 /// AWS region.
 pub const KVS_REGION: &str = "us-west-2";
+/// ARN of a signaling channel that always exists.
+pub const KVS_CHANNEL_ARN: &str = "arn:aws:kinesisvideo:us-west-2:123456789012:channel/emulator/1700000000000";
 /// EnableX application id: 24 hexadecimal digits.
 pub const ENABLEX_APP_ID: &str = "5f0123456789abcdef012345";
 /// EnableX application key.
@@ -68,6 +70,8 @@ access!("kvs-signaling", KvsAccess, "How to reach the emulated Kinesis Video Str
     secret_access_key = KVS_SECRET_ACCESS_KEY;
     /// Region.
     region = KVS_REGION;
+    /// A channel that always exists.
+    channel_arn = KVS_CHANNEL_ARN;
 });
 access!("enablex", EnablexAccess, "How to reach the emulated EnableX.", "/video/v2", {
     /// Application id.

@@ -7,10 +7,14 @@ pub mod check;
 pub mod clock;
 pub mod credentials;
 mod emulator;
+#[cfg(feature = "enablex")]
+mod enablex;
 pub mod faults;
 #[rustfmt::skip]
 mod generated;
 pub mod ids;
+#[cfg(feature = "kvs-signaling")]
+mod kvs_signaling;
 pub mod log;
 mod manage;
 #[cfg(feature = "mediasfu")]
@@ -46,11 +50,15 @@ pub use log::LogEntry;
 /// The built-in providers. Each module adds its line here, behind its feature.
 fn providers(shared: &Arc<shared::Shared>) -> Vec<Arc<dyn provider::Provider>> {
     vec![
+        #[cfg(feature = "enablex")]
+        Arc::new(enablex::EnableX::new(shared)),
         #[cfg(feature = "opentok")]
         Arc::new(opentok::Opentok::new(shared)),
         #[cfg(feature = "sora-rpc")]
         Arc::new(sora_rpc::Sora::new(shared)),
         #[cfg(feature = "mediasfu")]
         Arc::new(mediasfu::Mediasfu::new(shared)),
+        #[cfg(feature = "kvs-signaling")]
+        Arc::new(kvs_signaling::KvsSignaling::new(shared)),
     ]
 }

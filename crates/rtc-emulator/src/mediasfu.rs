@@ -82,7 +82,9 @@ fn check_credentials(exchange: &Exchange) -> Result<(), Outcome> {
         None if community => {
             Err((StatusCode::INTERNAL_SERVER_ERROR, json!({ "error": "Internal server error" })))
         }
-        _ if community => Err((StatusCode::UNAUTHORIZED, json!({ "error": "Invalid or expired credentials" }))),
+        _ if community => {
+            Err((StatusCode::UNAUTHORIZED, json!({ "error": "Invalid or expired credentials" })))
+        }
         _ => Err(refuse(StatusCode::UNAUTHORIZED, "Invalid credentials")),
     }
 }
@@ -142,10 +144,12 @@ impl Mediasfu {
     fn create(&self, state: &mut State, exchange: &Exchange, body: &Value) -> Outcome {
         let name = format!("s{}", self.shared.ids.base36(16));
         let secret = self.shared.ids.hex(64);
-        let begins = body.get("scheduledDate").and_then(Value::as_u64).unwrap_or(0).max(unix_millis(exchange.now));
+        let begins =
+            body.get("scheduledDate").and_then(Value::as_u64).unwrap_or(0).max(unix_millis(exchange.now));
         let minutes = body.get("duration").and_then(Value::as_u64).unwrap_or(0);
         let ends_at = begins.saturating_add(minutes.saturating_mul(60_000));
-        let answer = self.room(state.quirks, "Room created successfully", &name, &secret, body.get("secureCode"));
+        let answer =
+            self.room(state.quirks, "Room created successfully", &name, &secret, body.get("secureCode"));
         state.rooms.insert(name, Room { input: body.clone(), secrets: vec![secret], ends_at });
         (StatusCode::CREATED, answer)
     }

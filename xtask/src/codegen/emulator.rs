@@ -5,10 +5,7 @@ use std::fmt::Write as _;
 use super::spec::{BodyKind, Condition, Field, Kind, LengthUnit, Operation, Place, Rule, Spec};
 
 pub fn module(spec: &Spec) -> String {
-    let rules = spec.operations.iter().any(|o| !o.rules.is_empty());
-    let (condition, rule) = if rules { ("Condition, ", "Rule, ") } else { ("", "") };
-    let mut out =
-        format!("use crate::spec::{{BodyKind, {condition}Field, Kind, Place, Route, {rule}Unit}};\n");
+    let mut out = String::new();
     out.push_str(
         "/// The routes of the provider, with the rules for their inputs.\npub(crate) const ROUTES: &[Route] = &[\n",
     );
@@ -27,7 +24,8 @@ pub fn module(spec: &Spec) -> String {
         }
         out.push_str("];\n");
     }
-    out
+    let (condition, rule) = if out.contains("Rule {") { ("Condition, ", "Rule, ") } else { ("", "") };
+    format!("use crate::spec::{{BodyKind, {condition}Field, Kind, Place, Route, {rule}Unit}};\n{out}")
 }
 
 fn route(out: &mut String, spec: &Spec, operation: &Operation, path: &str) {

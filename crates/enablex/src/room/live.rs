@@ -213,7 +213,9 @@ impl Room {
         lock(&self.inner.state).guard(C::NAME).map_err(Error::refused)?;
         let limit = self.inner.limit;
         let answer = self.inner.socket.emit_with_ack(C::EVENT, &command.args(), limit).await;
-        Ack::read(C::NAME, &answer.map_err(|error| failed(C::NAME, error, limit))?)
+        let ack = Ack::read(C::NAME, &answer.map_err(|error| failed(C::NAME, error, limit))?)?;
+        lock(&self.inner.state).acknowledge(C::NAME);
+        Ok(ack)
     }
 
     /// Locks the room: nobody can enter any more.

@@ -1,5 +1,4 @@
-//! What is known of a room, from what the room has told. Nothing is guessed: an acknowledged command changes
-//! nothing here until the room says so.
+//! What is known of a room, from what the room has told. Nothing is guessed and nothing is toggled.
 
 use std::collections::BTreeMap;
 
@@ -74,6 +73,16 @@ impl RoomState {
             RoomEvent::RoomRecordOn(_) => self.recording = Some(true),
             RoomEvent::RoomRecordOff(_) => self.recording = Some(false),
             RoomEvent::Unknown(_) => {}
+        }
+    }
+
+    /// Takes in that the room has acknowledged `operation`. Of hard muting it does not tell the moderator in any
+    /// other way; of everything else it does.
+    pub fn acknowledge(&mut self, operation: &str) {
+        match operation {
+            "hard_mute_room" => self.muted = Some(true),
+            "hard_unmute_room" => self.muted = Some(false),
+            _ => {}
         }
     }
 

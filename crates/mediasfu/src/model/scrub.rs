@@ -34,7 +34,12 @@ pub(super) fn scrub(text: &str) -> String {
 
 /// At most `limit` characters, control characters replaced by spaces.
 pub(super) fn clip(text: &str, limit: usize) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(limit).collect::<String>().trim().to_owned()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(limit)
+        .collect::<String>()
+        .trim()
+        .to_owned()
 }
 
 #[cfg(test)]

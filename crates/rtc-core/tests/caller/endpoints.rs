@@ -26,7 +26,7 @@ async fn send(
 fn rule(error: &rtc_core::Error<crate::fake::Refused>) -> Rule {
     match error.reason() {
         Reason::Endpoint(error) => error.rule(),
-        other => panic!("{other:?}"),
+        other => unreachable!("{other:?}"),
     }
 }
 

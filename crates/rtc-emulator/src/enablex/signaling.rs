@@ -12,16 +12,16 @@ use socketioxide::{
 };
 
 use super::hub::{Hub, Room, Session, User};
-use crate::provider::{Body, BoxFuture};
+use crate::{
+    generated::enablex::METHODS,
+    provider::{Body, BoxFuture},
+};
 
 /// Where clients of the two protocol generations connect.
 pub(super) const OLDER: &str = "/socket.io";
 pub(super) const NEWER: &str = "/v3/socket.io";
 
 pub(super) type Service = Box<dyn Fn(Request<Incoming>) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
-
-/// The commands of a moderator.
-const COMMANDS: [&str; 5] = ["lockRoom", "room-muted", "room-unmuted", "startRecord", "stopRecord"];
 
 /// The numbers of refusals.
 const NOT_ALLOWED: i64 = 1168;
@@ -41,8 +41,6 @@ pub(super) fn service(hub: &Arc<Hub>, path: &'static str) -> Service {
         async move { listen(&hub, &socket) }
     });
     Box::new(move |request| {
-        // It keeps the namespace alive.
-        let _ = &io;
         let answer = hyper::service::Service::call(&service, request);
         Box::pin(async move {
             match answer.await {
@@ -59,7 +57,7 @@ fn listen(hub: &Arc<Hub>, socket: &SocketRef) {
         let hub = Arc::clone(&here);
         async move { enter(&hub, &socket, &token.unwrap_or_default(), ack) }
     });
-    for event in COMMANDS {
+    for event in METHODS.iter().map(|method| method.path) {
         let here = Arc::clone(hub);
         socket.on(event, move |socket: SocketRef, TryData(argument): TryData<Value>, ack: AckSender| {
             let hub = Arc::clone(&here);

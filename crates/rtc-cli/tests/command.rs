@@ -1,0 +1,186 @@
+//! The `rtc` command as a user runs it: exit status, stdout, stderr.
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+use rtc_emulator::{Action, DropWhen, Emulator, Fault};
+use serde_json::{Value, json};
+
+fn rtc() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rtc"));
+    // Nothing of this machine's environment may decide a test.
+    for name in
+        ["OPENTOK_API_KEY", "OPENTOK_API_SECRET", "OPENTOK_ENDPOINT", "MEDIASFU_API_KEY", "MEDIASFU_ENDPOINT"]
+    {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn at(emulator: &Emulator) -> Command {
+    let mut command = rtc();
+    let access = emulator.opentok();
+    command.env("OPENTOK_API_KEY", access.api_key());
+    command.env("OPENTOK_API_SECRET", access.api_secret());
+    command.env("OPENTOK_ENDPOINT", access.url());
+    command
+}
+
+/// Runs a command beside the emulator, which lives on the same runtime.
+async fn output(mut command: Command) -> Output {
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+fn json_of(output: &Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("stdout is not JSON ({e}): {text}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_result_is_json_on_stdout() {
+    let emulator = Emulator::start().await.unwrap();
+    let mut command = at(&emulator);
+    command.args(["opentok", "create-session", "--media-mode", "routed", "--output", "json"]);
+    let output = output(command).await;
+    assert_eq!(output.status.code(), Some(0));
+    let body = json_of(&output);
+    assert_eq!((&body["ok"], &body["status"], &body["attempts"]), (&json!(true), &json!(200), &json!(1)));
+    assert!(body["output"]["session_id"].as_str().unwrap().starts_with("2_"));
+    assert!(output.stderr.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faulty_input_ends_with_2_and_names_every_field() {
+    let emulator = Emulator::start().await.unwrap();
+    let mut command = at(&emulator);
+    let input = r#"{"archiveMode":"always","location":"here","e2ee":"maybe","typo":1}"#;
+    command.args(["opentok", "create-session", "--input", input, "--output", "json"]);
+    let output = output(command).await;
+    assert_eq!(output.status.code(), Some(2));
+    let body = json_of(&output);
+    let found: Vec<_> = body["error"]["violations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v["field"].as_str().unwrap())
+        .collect();
+    assert_eq!(found, ["e2ee", "typo", "archive_mode", "location"]);
+    assert_eq!(body["error"]["was_sent"], false);
+    assert!(emulator.requests("create_session").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_exit_status_tells_the_kind() {
+    let emulator = Emulator::start().await.unwrap();
+    let mut refused = at(&emulator);
+    refused.env("OPENTOK_API_SECRET", "wrong").args(["opentok", "create-session", "--output", "json"]);
+    let refused = output(refused).await;
+    assert_eq!(
+        (refused.status.code(), json_of(&refused)["error"]["kind"].as_str()),
+        (Some(3), Some("unauthenticated"))
+    );
+
+    let mut nowhere = at(&emulator);
+    nowhere.args([
+        "opentok",
+        "create-session",
+        "--endpoint",
+        "http://127.0.0.1:1",
+        "--no-retry",
+        "--output",
+        "json",
+    ]);
+    let nowhere = output(nowhere).await;
+    assert_eq!(
+        (nowhere.status.code(), json_of(&nowhere)["error"]["was_sent"].as_bool()),
+        (Some(4), Some(false))
+    );
+
+    emulator.add_fault(Fault::new(Action::Garbage).operation("create_session").times(1)).unwrap();
+    let mut garbage = at(&emulator);
+    garbage.args(["opentok", "create-session", "--output", "json"]);
+    assert_eq!(output(garbage).await.status.code(), Some(5));
+
+    emulator
+        .add_fault(Fault::new(Action::Drop { when: DropWhen::After }).operation("create_session").times(1))
+        .unwrap();
+    let mut lost = at(&emulator);
+    lost.args(["opentok", "create-session", "--output", "json"]);
+    let lost = output(lost).await;
+    assert_eq!((lost.status.code(), json_of(&lost)["error"]["was_sent"].as_bool()), (Some(4), Some(true)));
+
+    let mut insecure = at(&emulator);
+    insecure.args(["opentok", "create-session", "--endpoint", "http://example.com", "--output", "json"]);
+    let insecure = output(insecure).await;
+    assert_eq!(insecure.status.code(), Some(2));
+    assert_eq!(json_of(&insecure)["error"]["violations"][0]["rule"], "scheme");
+}
+
+#[tokio::test]
+async fn a_batch_answers_line_by_line_with_a_fixed_clock() {
+    let mut child = rtc().arg("batch").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let token = json!({
+        "id": "a", "provider": "opentok", "operation": "generate_token", "now": "2026-01-01T00:00:00Z",
+        "credentials": {"api_key": "123456", "api_secret": "secret"},
+        "input": {"session_id": "1_MX4xMjM0NTZ-flNhdCBNYXIgMTUgMTQ6NDI6MjMgUERUIDIwMTR-MC40OTAxMzAyNX4", "nonce": "1"},
+    });
+    let mut stdin = child.stdin.take().unwrap();
+    writeln!(stdin, "{token}\n{token}\nnot json\n{{\"id\":7,\"provider\":\"nobody\",\"operation\":\"x\"}}")
+        .unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    let lines: Vec<Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(lines.len(), 4);
+    assert_eq!(
+        (&lines[0]["id"], &lines[0]["ok"], &lines[0]["attempts"]),
+        (&json!("a"), &json!(true), &json!(0))
+    );
+    assert_eq!(lines[0]["output"], lines[1]["output"], "the clock and the nonce are fixed");
+    assert_eq!(lines[2]["error"]["violations"][0]["field"], "line");
+    assert_eq!(
+        (&lines[3]["id"], &lines[3]["error"]["violations"][0]["field"]),
+        (&json!(7), &json!("provider"))
+    );
+}
+
+#[tokio::test]
+async fn secrets_of_the_answer_are_shown_unless_redacted() {
+    let session = "1_MX4xMjM0NTZ-flNhdCBNYXIgMTUgMTQ6NDI6MjMgUERUIDIwMTR-MC40OTAxMzAyNX4";
+    let run = |redact: bool| {
+        let mut command = rtc();
+        command.args(["opentok", "generate-token", "--session-id", session, "--output", "json"]);
+        command.args(["--credentials", r#"{"api_key":"123456","api_secret":"canary-secret"}"#]);
+        if redact {
+            command.arg("--redact");
+        }
+        output(command)
+    };
+    let (shown, hidden) = (run(false).await, run(true).await);
+    assert!(json_of(&shown)["output"]["token"].as_str().unwrap().starts_with("eyJ"));
+    assert_eq!(json_of(&hidden)["output"]["token"], "[redacted]");
+    for output in [shown, hidden] {
+        let all = [output.stdout, output.stderr].concat();
+        assert!(!String::from_utf8_lossy(&all).contains("canary-secret"));
+    }
+}
+
+#[tokio::test]
+async fn the_catalogue_and_the_usage_are_there() {
+    let mut list = rtc();
+    list.args(["operations", "--output", "json"]);
+    let list = json_of(&output(list).await);
+    let names: Vec<_> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|o| (o["provider"].as_str().unwrap(), o["name"].as_str().unwrap()))
+        .collect();
+    assert!(names.contains(&("opentok", "create_session")));
+    let mut wrong = rtc();
+    wrong.args(["opentok", "no-such-operation"]);
+    assert_eq!(output(wrong).await.status.code(), Some(2));
+    let mut version = rtc();
+    version.arg("--version");
+    assert!(String::from_utf8(output(version).await.stdout).unwrap().starts_with("rtc "));
+}

@@ -1,0 +1,231 @@
+//! Signature Version 4 from the service's side: read, recomputed, compared.
+
+use std::time::{Duration, SystemTime};
+
+use hmac::{Hmac, KeyInit, Mac};
+use http::{StatusCode, request::Parts};
+use sha2::{Digest, Sha256};
+
+use super::Refusal;
+use crate::credentials::{KVS_ACCESS_KEY_ID, KVS_REGION, KVS_SECRET_ACCESS_KEY};
+use crate::routing::{decode, pairs};
+use crate::time::parse_rfc3339;
+
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+const SKEW: Duration = Duration::from_secs(300);
+
+/// The members of an `Authorization` header.
+struct Authorization<'a> {
+    scope: Vec<&'a str>,
+    signed_headers: Vec<&'a str>,
+    signature: &'a str,
+}
+
+fn refuse(name: &'static str, message: impl Into<String>) -> Refusal {
+    Refusal::new(StatusCode::FORBIDDEN, name, message)
+}
+
+impl<'a> Authorization<'a> {
+    fn read(text: &'a str) -> Option<Self> {
+        let members = text.strip_prefix(ALGORITHM)?.strip_prefix(' ')?;
+        let member = |name: &str| {
+            let mut all = members.split(',').filter_map(|member| member.trim().split_once('='));
+            all.find(|(known, _)| *known == name).map(|(_, value)| value)
+        };
+        Some(Self {
+            scope: member("Credential")?.split('/').collect(),
+            signed_headers: member("SignedHeaders")?.split(';').collect(),
+            signature: member("Signature")?,
+        })
+    }
+}
+
+/// Checks the signature of a request over its headers and its body.
+pub(super) fn verify(parts: &Parts, body: &[u8], now: SystemTime) -> Result<(), Refusal> {
+    let Some(header) = parts.headers.get("authorization") else {
+        return Err(refuse("MissingAuthenticationTokenException", "Missing Authentication Token"));
+    };
+    let incomplete = |what: &str| refuse("IncompleteSignatureException", what);
+    let text = header.to_str().map_err(|_| incomplete("Authorization header is not text"))?;
+    let auth = Authorization::read(text).ok_or_else(|| {
+        incomplete("Authorization header requires 'Credential', 'SignedHeaders' and 'Signature'")
+    })?;
+    let [key_id, day, region, service, terminator] = auth.scope[..] else {
+        return Err(incomplete("Credential must have exactly 5 slash-delimited elements"));
+    };
+    if key_id != KVS_ACCESS_KEY_ID {
+        return Err(refuse(
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        ));
+    }
+    let stamp = value(parts, "x-amz-date")
+        .ok_or_else(|| incomplete("Authorization header requires existence of X-Amz-Date"))?;
+    let at = instant(&stamp).ok_or_else(|| incomplete("Date must be in ISO-8601 'basic format'"))?;
+    check_time(&stamp, at, now)?;
+    if !stamp.starts_with(day) || day.len() != 8 {
+        return Err(refuse(
+            "InvalidSignatureException",
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date",
+        ));
+    }
+    if (region, service, terminator) != (KVS_REGION, "kinesisvideo", "aws4_request") {
+        let message = format!(
+            "Credential should be scoped to a valid region, not '{region}', and to service 'kinesisvideo'."
+        );
+        return Err(refuse("InvalidSignatureException", message));
+    }
+    if !auth.signed_headers.contains(&"host") || !auth.signed_headers.contains(&"x-amz-date") {
+        return Err(refuse("InvalidSignatureException", "'Host' and 'X-Amz-Date' must be signed headers."));
+    }
+    let canonical = canonical(parts, &auth.signed_headers, &hex(&Sha256::digest(body)))?;
+    let expected = sign(day, &stamp, &canonical);
+    if !same(expected.as_bytes(), auth.signature.as_bytes()) {
+        let message = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
+        return Err(refuse("InvalidSignatureException", message));
+    }
+    Ok(())
+}
+
+fn check_time(stamp: &str, at: SystemTime, now: SystemTime) -> Result<(), Refusal> {
+    let basic = |t: SystemTime| {
+        crate::time::rfc3339(t).replace(['-', ':'], "").split('.').next().unwrap_or("").to_owned() + "Z"
+    };
+    let invalid = |message| Err(refuse("InvalidSignatureException", message));
+    if now.duration_since(at).is_ok_and(|age| age > SKEW) {
+        let limit = now.checked_sub(SKEW).unwrap_or(now);
+        return invalid(format!(
+            "Signature expired: {stamp} is now earlier than {} ({} - 5 min.)",
+            basic(limit),
+            basic(now)
+        ));
+    }
+    if at.duration_since(now).is_ok_and(|ahead| ahead > SKEW) {
+        let limit = now.checked_add(SKEW).unwrap_or(now);
+        return invalid(format!(
+            "Signature not yet current: {stamp} is still later than {} ({} + 5 min.)",
+            basic(limit),
+            basic(now)
+        ));
+    }
+    Ok(())
+}
+
+/// All values of a header between commas, white space runs as one space.
+fn value(parts: &Parts, name: &str) -> Option<String> {
+    let values: Vec<String> = parts
+        .headers
+        .get_all(name)
+        .iter()
+        .map(|v| String::from_utf8_lossy(v.as_bytes()).split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    (!values.is_empty()).then(|| values.join(","))
+}
+
+/// `20230724T080702Z`.
+fn instant(stamp: &str) -> Option<SystemTime> {
+    let part = |range| stamp.get(range);
+    let text = format!(
+        "{}-{}-{}T{}:{}:{}Z",
+        part(0..4)?,
+        part(4..6)?,
+        part(6..8)?,
+        part(9..11)?,
+        part(11..13)?,
+        part(13..15)?
+    );
+    parse_rfc3339(&text).filter(|_| stamp.len() == 16 && stamp.get(8..9) == Some("T") && stamp.ends_with('Z'))
+}
+
+fn canonical(parts: &Parts, signed: &[&str], payload: &str) -> Result<String, Refusal> {
+    let mut query = pairs(parts.uri.query().unwrap_or(""));
+    // `pairs` reads a plus sign as a space, which Signature Version 4 does not.
+    if parts.uri.query().is_some_and(|q| q.contains('+')) {
+        query = parts
+            .uri
+            .query()
+            .unwrap_or("")
+            .split('&')
+            .map(|pair| {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                (decode(name, false), decode(value, false))
+            })
+            .collect();
+    }
+    let mut query: Vec<_> = query.iter().map(|(n, v)| (encoded(n, ""), encoded(v, ""))).collect();
+    query.sort();
+    let query: Vec<_> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let mut headers = String::new();
+    for name in signed {
+        let value = value(parts, name).ok_or_else(|| {
+            refuse("InvalidSignatureException", format!("The signed header {name} is not in the request."))
+        })?;
+        headers += &format!("{name}:{value}\n");
+    }
+    let path = encoded(parts.uri.path(), "/");
+    Ok(format!("{}\n{path}\n{}\n{headers}\n{}\n{payload}", parts.method, query.join("&"), signed.join(";")))
+}
+
+fn encoded(text: &str, also: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b) || also.as_bytes().contains(&b);
+    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+fn hmac(key: &[u8], data: &str) -> Vec<u8> {
+    match Hmac::<Sha256>::new_from_slice(key) {
+        Ok(mut mac) => {
+            mac.update(data.as_bytes());
+            mac.finalize().into_bytes().to_vec()
+        }
+        // No key is too long or too short for HMAC.
+        Err(_) => Vec::new(),
+    }
+}
+
+fn sign(day: &str, stamp: &str, canonical: &str) -> String {
+    let start = format!("AWS4{KVS_SECRET_ACCESS_KEY}").into_bytes();
+    let key =
+        [day, KVS_REGION, "kinesisvideo", "aws4_request"].iter().fold(start, |key, part| hmac(&key, part));
+    let hash = hex(&Sha256::digest(canonical.as_bytes()));
+    hex(&hmac(&key, &format!("{ALGORITHM}\n{stamp}\n{day}/{KVS_REGION}/kinesisvideo/aws4_request\n{hash}")))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |seen, (x, y)| seen | (x ^ y)) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_stamps() {
+        let at = parse_rfc3339("2023-07-24T08:07:02Z");
+        assert_eq!(instant("20230724T080702Z"), at);
+        for bad in
+            ["", "20230724", "20230724T080702", "20230724 080702Z", "20231324T080702Z", "2023-07-24T08:07Z"]
+        {
+            assert_eq!(instant(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_canonical_request_as_the_documentation_has_it() {
+        let (parts, ()) = http::Request::get("/a%20b?b=2&a=x+y")
+            .header("Host", "h:1")
+            .header("x-amz-date", " 20230724T080702Z ")
+            .body(())
+            .unwrap()
+            .into_parts();
+        let text = canonical(&parts, &["host", "x-amz-date"], "hash").unwrap();
+        assert_eq!(
+            text,
+            "GET\n/a%2520b\na=x%2By&b=2\nhost:h:1\nx-amz-date:20230724T080702Z\n\nhost;x-amz-date\nhash"
+        );
+        assert!(canonical(&parts, &["host", "x-missing"], "hash").is_err());
+    }
+}

@@ -1,0 +1,297 @@
+//! What goes wrong on a live channel: every call ends exactly once, and for the right reason.
+
+use std::future::IntoFuture;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, SystemTime};
+
+use rtc_core::testing::ManualClock;
+use rtc_core::transport::channel::{Channel, Frame, LoopChannel, pair};
+use rtc_core::{ErrorKind, Reason};
+use serde_json::{Value, json};
+use sora_rpc::{Client, ClientOptions, Error, PeerOptions, ResetSpotlightRid, SoraError};
+
+fn options() -> ClientOptions {
+    ClientOptions::new().rpc_methods(["m", "2025.2.0/ResetSpotlightRid"])
+}
+
+fn text_of(frame: Frame) -> Value {
+    match frame {
+        Frame::Binary(bytes) => serde_json::from_slice(&bytes).unwrap(),
+        other => panic!("a message is a binary frame: {other:?}"),
+    }
+}
+
+async fn next_id(server: &mut LoopChannel) -> u64 {
+    text_of(server.recv().await.unwrap().unwrap())["id"].as_u64().unwrap()
+}
+
+fn answer(id: u64, result: &Value) -> String {
+    json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string()
+}
+
+#[tokio::test]
+async fn text_and_binary_answers_are_accepted() {
+    let (channel, mut server) = pair();
+    let client = Client::connect(channel, options()).unwrap();
+    let calls = tokio::spawn({
+        let client = client.clone();
+        async move { (client.call("m", json!([1])).await, client.call("m", None).await) }
+    });
+    for frame in [true, false] {
+        let id = next_id(&mut server).await;
+        let text = answer(id, &json!(frame));
+        server.send(if frame { Frame::Text(text) } else { Frame::Binary(text.into()) }).await.unwrap();
+    }
+    let (first, second) = calls.await.unwrap();
+    assert_eq!((first.unwrap(), second.unwrap()), (json!(true), json!(false)));
+    assert_eq!((client.pending(), client.stats().answered), (0, 2));
+}
+
+#[tokio::test]
+async fn a_result_of_another_shape_fails_only_that_call() {
+    let (channel, mut server) = pair();
+    let client = Client::connect(channel, options()).unwrap();
+    let call = tokio::spawn(client.reset_spotlight_rid(ResetSpotlightRid::new()).into_future());
+    let id = next_id(&mut server).await;
+    server.send(Frame::Text(answer(id, &json!({ "channel_id": ["canary"] })))).await.unwrap();
+    let error = call.await.unwrap().unwrap_err();
+    assert!(matches!(error.reason(), Reason::Decode(_)) && error.was_sent());
+    assert!(!format!("{error} {error:?}").contains("canary"));
+
+    let call = tokio::spawn(client.call("m", None).output::<u32>().into_future());
+    let id = next_id(&mut server).await;
+    server.send(Frame::Text(answer(id, &json!(7)))).await.unwrap();
+    assert_eq!(call.await.unwrap().unwrap(), 7);
+}
+
+/// Waits until the driver sleeps on the clock.
+async fn asleep(clock: &ManualClock) {
+    while clock.sleepers() == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn time_runs_out_call_by_call() {
+    let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
+    let (channel, mut server) = pair();
+    let client = Client::connect(channel, options().clock(clock.clone())).unwrap();
+    let first = tokio::spawn(client.call("m", None).into_future());
+    assert_eq!(next_id(&mut server).await, 1);
+    asleep(&clock).await;
+    clock.advance(Duration::from_millis(1));
+    let second = tokio::spawn(client.call("m", None).into_future());
+    assert_eq!(next_id(&mut server).await, 2);
+    clock.advance(Duration::from_millis(4999));
+    let error = first.await.unwrap().unwrap_err();
+    assert!(matches!(error.reason(), Reason::Timeout(after) if *after == Duration::from_secs(5)));
+    assert_eq!((error.kind(), error.was_sent(), client.pending()), (ErrorKind::Timeout, true, 1));
+    // The late answer of the first ends nothing; the second still comes in time.
+    server.send(Frame::Text(answer(1, &json!("late")))).await.unwrap();
+    server.send(Frame::Text(answer(2, &json!("in time")))).await.unwrap();
+    assert_eq!(second.await.unwrap().unwrap(), "in time");
+    assert_eq!(client.stats().dropped_late, 1);
+
+    // A shorter limit than those of the calls before is kept to.
+    let long = tokio::spawn(client.call("m", None).timeout(Duration::from_secs(60)).into_future());
+    next_id(&mut server).await;
+    asleep(&clock).await;
+    let short = tokio::spawn(client.call("m", None).timeout(Duration::from_secs(1)).into_future());
+    next_id(&mut server).await;
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(short.await.unwrap().unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(client.pending(), 1);
+    long.abort();
+}
+
+fn disconnected(error: &Error) {
+    assert_eq!((error.to_string().as_str(), error.code().unwrap().as_ref()), ("Disconnected", "-1"));
+    assert_eq!(error.kind(), ErrorKind::Closed);
+}
+
+#[tokio::test]
+async fn the_end_of_the_connection_ends_every_call() {
+    enum How {
+        Dropped,
+        Closed,
+        Told,
+        DriverDropped,
+    }
+    for how in [How::Dropped, How::Closed, How::Told, How::DriverDropped] {
+        let (channel, mut server) = pair();
+        let (client, driver) = Client::with_driver(channel, options());
+        let driver = tokio::spawn(driver);
+        let calls: Vec<_> =
+            (0..20).map(|_| tokio::spawn(client.call("m", None).no_timeout().into_future())).collect();
+        for _ in &calls {
+            next_id(&mut server).await;
+        }
+        match how {
+            How::Dropped => drop(server),
+            How::Closed => server.send(Frame::Close { code: 1000, reason: String::new() }).await.unwrap(),
+            How::Told => {
+                client.disconnect();
+                let last = server.recv().await.unwrap().unwrap();
+                assert!(matches!(last, Frame::Close { code: 1000, .. }));
+            }
+            How::DriverDropped => driver.abort(),
+        }
+        for call in calls {
+            let error = call.await.unwrap().unwrap_err();
+            disconnected(&error);
+            assert!(error.was_sent());
+        }
+        let error = client.call("m", None).await.unwrap_err();
+        disconnected(&error);
+        assert!(!error.was_sent());
+        assert!(client.notify("m", None).await.is_err());
+        assert_eq!((client.pending(), client.stats().lost), (0, 20));
+    }
+}
+
+#[tokio::test]
+async fn dropping_the_last_handle_closes() {
+    let (channel, mut server) = pair();
+    let client = Client::connect(channel, options()).unwrap();
+    let call = client.clone().call("m", None);
+    drop(client);
+    let call = tokio::spawn(call.into_future());
+    let id = next_id(&mut server).await;
+    server.send(Frame::Text(answer(id, &Value::Null))).await.unwrap();
+    assert_eq!(call.await.unwrap().unwrap(), Value::Null);
+    assert!(matches!(server.recv().await, Some(Ok(Frame::Close { .. }))));
+    assert!(server.recv().await.is_none());
+}
+
+#[tokio::test]
+async fn a_dropped_call_frees_its_place() {
+    let (channel, mut server) = pair();
+    let client = Client::connect(channel, options().bounds(PeerOptions::new().max_pending(1))).unwrap();
+    for _ in 0..100 {
+        let call = tokio::spawn(client.call("m", None).no_timeout().into_future());
+        let id = next_id(&mut server).await;
+        assert_eq!(client.pending(), 1);
+        let error = client.call("m", None).await.unwrap_err();
+        assert!(matches!(error.service(), Some(SoraError::TooManyPending { limit: 1, .. })));
+        call.abort();
+        assert!(call.await.unwrap_err().is_cancelled());
+        assert_eq!(client.pending(), 0);
+        server.send(Frame::Text(answer(id, &Value::Null))).await.unwrap();
+    }
+    assert_eq!(client.stats().cancelled, 100);
+}
+
+/// A channel that never gets rid of anything.
+struct Stuck;
+
+impl Channel for Stuck {
+    async fn send(&mut self, _frame: Frame) -> Result<(), rtc_core::TransportError> {
+        std::future::pending().await
+    }
+
+    async fn recv(&mut self) -> Option<Result<Frame, rtc_core::TransportError>> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_channel_that_is_stuck_holds_nobody_up() {
+    let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
+    let (client, driver) = Client::with_driver(Stuck, options().clock(clock.clone()));
+    let driver = tokio::spawn(driver);
+    let long = tokio::spawn(client.call("m", None).into_future());
+    asleep(&clock).await;
+    let short = tokio::spawn(client.call("m", None).timeout(Duration::from_secs(1)).into_future());
+    while client.pending() < 2 {
+        tokio::task::yield_now().await;
+    }
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(short.await.unwrap().unwrap_err().kind(), ErrorKind::Timeout);
+    client.disconnect();
+    disconnected(&long.await.unwrap().unwrap_err());
+    driver.await.unwrap();
+}
+
+#[test]
+fn without_a_runtime_it_says_so() {
+    let error = Client::connect(Stuck, options()).unwrap_err();
+    assert!(error.to_string().contains("tokio runtime"), "{error}");
+    // The driver needs none to be made, and ends once it is polled after the end.
+    let (client, driver) = Client::with_driver(Stuck, options());
+    client.disconnect();
+    let mut context = Context::from_waker(Waker::noop());
+    // It is stuck in sending the close frame, and its dropping is the end.
+    assert!(matches!(pin!(driver).poll(&mut context), Poll::Pending));
+}
+
+/// Shuffles with a seed, so that a failure can be repeated.
+fn shuffle<T>(items: &mut [T], seed: u64) {
+    let mut state = seed;
+    for i in (1..items.len()).rev() {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        items.swap(i, (state >> 33) as usize % (i + 1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn ten_thousand_calls_each_end_once_with_their_own_answer() {
+    const CALLS: usize = 10_000;
+    let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
+    let (channel, mut server) = pair();
+    let bounds = PeerOptions::new().max_pending(CALLS);
+    let client = Client::connect(channel, options().clock(clock.clone()).bounds(bounds)).unwrap();
+    let calls: Vec<_> = (0..CALLS)
+        .map(|n| {
+            let call = client.call("m", json!({ "n": n }));
+            tokio::spawn(async move { (n, call.await) })
+        })
+        .collect();
+    // What becomes of a call follows from its number.
+    let mut frames = Vec::new();
+    for _ in 0..CALLS {
+        let message = text_of(server.recv().await.unwrap().unwrap());
+        let (id, n) = (message["id"].as_u64().unwrap(), message["params"]["n"].as_u64().unwrap());
+        let good = answer(id, &json!({ "n": n }));
+        match n % 10 {
+            0 => {}
+            1 => frames.push(json!({ "id": id, "result": n }).to_string()),
+            2 => frames.push(
+                json!({ "jsonrpc": "2.0", "id": id, "error": { "code": n, "message": "no" } }).to_string(),
+            ),
+            3 => frames.extend([good.clone(), good]),
+            4 => frames.extend([answer(1 << 60, &Value::Null), good]),
+            5 => frames.extend(["{".into(), format!("[{good}]"), good]),
+            _ => frames.push(good),
+        }
+    }
+    let sent = frames.len();
+    shuffle(&mut frames, 2025);
+    for frame in frames {
+        server.send(Frame::Text(frame)).await.unwrap();
+    }
+    // Everything has been taken in once all but the missing answers are accounted for.
+    let seen = |client: &Client| {
+        let s = client.stats();
+        s.answered + s.violations + s.dropped_late + s.dropped_unknown + s.dropped_malformed
+    };
+    while seen(&client) < sent as u64 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(client.pending(), CALLS / 10);
+    clock.advance(Duration::from_secs(5));
+    for call in calls {
+        let (n, end) = call.await.unwrap();
+        match (n % 10, end) {
+            (0, Err(error)) => assert_eq!(error.kind(), ErrorKind::Timeout),
+            (1, Err(error)) => assert!(matches!(error.service(), Some(SoraError::ProtocolViolation { .. }))),
+            (2, Err(error)) => assert_eq!(error.code().unwrap(), n.to_string()),
+            (3.., Ok(result)) => assert_eq!(result, json!({ "n": n })),
+            (_, other) => panic!("{n}: {other:?}"),
+        }
+    }
+    let stats = client.stats();
+    assert_eq!((client.pending(), stats.timed_out, stats.violations), (0, 1000, 1000));
+    assert_eq!((stats.answered, stats.dropped_late), (8000, 1000));
+    assert_eq!((stats.dropped_unknown, stats.dropped_malformed), (1000, 2000));
+}
