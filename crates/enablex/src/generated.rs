@@ -154,10 +154,7 @@ impl LiveRecording {
     #[must_use]
     #[allow(clippy::new_without_default)]
     pub fn new(auto_recording: bool) -> Self {
-        Self {
-            auto_recording: auto_recording,
-            url: None,
-        }
+        Self { auto_recording, url: None }
     }
     /// The page that lays out the picture; the default layout when not given. Bounds: 1 to 2048 characters.
     #[must_use]
@@ -189,7 +186,7 @@ impl Sip {
     #[must_use]
     #[allow(clippy::new_without_default)]
     pub fn new(enabled: bool) -> Self {
-        Self { enabled: enabled }
+        Self { enabled }
     }
 }
 impl Sip {
@@ -300,7 +297,7 @@ impl RoomSettings {
             scheduled_time: None,
             duration: None,
             moderators: None,
-            participants: participants,
+            participants,
             billing_code: None,
             auto_recording: None,
             quality: None,

@@ -146,16 +146,15 @@ async fn nothing_prints_a_secret() {
     let json = serde_json::to_string(&(config, signed.clone())).unwrap();
     for canary in ["canary", "CANARYID", signed.signature.expose()] {
         assert!(!json.contains(canary), "{canary} in {json}");
-        assert!(!text.contains(canary) || canary == "CANARYID", "{canary} in {text}");
+        assert!(!text.contains(canary), "{canary} in {text}");
     }
-    assert!(!format!("{client:?} {credentials:?} {error:?}").contains("CANARYID"));
 }
 
 #[derive(Debug)]
 struct Renewing(std::sync::atomic::AtomicU32);
 
 impl kvs_signaling::CredentialsProvider for Renewing {
-    async fn provide(&self) -> Result<Arc<Credentials>, kvs_signaling::rtc_core::AuthError> {
+    async fn provide(&self) -> Result<Arc<Credentials>, rtc_core::AuthError> {
         let n = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         Ok(Arc::new(Credentials::new(format!("AKID{n}"), "secret").with_session_token(format!("token{n}"))))
     }

@@ -46,9 +46,9 @@ impl ServerKind {
 }
 
 /// The path of an operation about rooms, below the base URL of its call.
-pub(crate) fn room_path(target: &Target<'_, MediaSfu>, operation: &str) -> &'static str {
+pub(crate) fn room_path(target: &Target<'_, MediaSfu>, operation: &str) -> String {
     let kind = target.service.kind.unwrap_or_else(|| ServerKind::of(target.base));
-    below(target.base, kind, operation == "join_room")
+    below(target.base, kind, operation == "join_room").to_owned()
 }
 
 fn below(base: &Url, kind: ServerKind, join: bool) -> &'static str {

@@ -1199,8 +1199,8 @@ impl CreateRoom {
     pub fn new(user_name: impl Into<String>, duration: u32, capacity: u32) -> Self {
         Self {
             user_name: user_name.into(),
-            duration: duration,
-            capacity: capacity,
+            duration,
+            capacity,
             scheduled_date: None,
             secure_code: None,
             event_type: None,

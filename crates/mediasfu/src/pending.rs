@@ -1,9 +1,9 @@
 //! The guard against duplicate `create_room` calls.
 //!
-//! While a call is under way, the same call (same account, endpoint, scope, user name, duration and capacity)
-//! is refused with [`MediaSfuError::InProgress`] and nothing is sent. The claim is one atomic step in a
-//! [`Store`], so of many calls at once exactly one goes out. It ends with the call, also when that fails or is
-//! dropped, and after [`WINDOW`] at the latest.
+//! While a call is under way, the same call (same account, endpoint of the client, scope, user name, duration
+//! and capacity) is refused with [`MediaSfuError::InProgress`] and nothing is sent. The claim is one atomic step
+//! in a [`Store`], so of many calls at once exactly one goes out. It ends with the call, also when that fails or
+//! is dropped, and after [`WINDOW`] at the latest.
 //!
 //! Clones of a client share the store, and so do clients that were built with the same one; a store on a file
 //! or a server extends the guard to other processes. The guard stops accidents, such as two clicks on one
@@ -16,9 +16,10 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rtc_core::{BoxFuture, Claim, ClaimToken, Gate, Permit, SharedStore, Store, StoreError, Url};
+use rtc_core::{
+    BoxFuture, Claim, ClaimToken, Gate, Permit, SharedStore, Store, StoreError, Url, stable_hash,
+};
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::error::{Error, MediaSfuError};
 use crate::operation::CreateRoom;
@@ -55,14 +56,10 @@ impl Guard {
 
     /// The key of a claim: a hash, because stores may be shared and a user name is personal data.
     pub(crate) fn key(&self, request: &CreateRoom) -> String {
-        let mut hash = Sha256::new();
-        for part in [&self.account, self.endpoint.as_str(), &self.scope, &legacy_key(request)] {
-            // With its length in front no part can reach into the next.
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
-        }
-        let digest = hash.finalize();
-        digest.iter().fold(String::from("mediasfu_pending_"), |key, byte| key + &format!("{byte:02x}"))
+        let parts = [&self.account, self.endpoint.as_str(), &self.scope, &legacy_key(request)];
+        // With its length in front no part can reach into the next.
+        let text = parts.map(|part| format!("{}:{part}", part.len())).concat();
+        format!("mediasfu_pending_{:032x}", stable_hash(text.as_bytes()))
     }
 }
 
@@ -227,7 +224,7 @@ mod tests {
     fn keys_differ_by_everything_and_show_nothing() {
         let request = CreateRoom::new("hostUser", 60, 10);
         let key = guard("account1", "https://a.example", "").key(&request);
-        assert!(key.starts_with("mediasfu_pending_") && key.len() == 17 + 64);
+        assert!(key.starts_with("mediasfu_pending_") && key.len() == 17 + 32);
         assert!(!key.contains("hostUser") && !key.contains("account1"));
         assert_eq!(key, guard("account1", "https://a.example", "").key(&request));
         for other in [

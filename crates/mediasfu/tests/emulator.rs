@@ -1,5 +1,7 @@
 //! Whole flows against the emulator, over sockets.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail a test, too")]
+
 use mediasfu::{
     Client, ClientBuilder, CreateRoom, Credentials, Error, EventType, JoinRoom, MediaSfuError, Room,
     ServerKind,

@@ -1,5 +1,7 @@
 //! What goes over the wire, and how answers are read. No I/O.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail a test, too")]
+
 use mediasfu::{
     BufferType, ChatPermission, Client, ClientBuilder, CreateRoom, Credentials, EventType, JoinRoom, Level,
     MediaSfuError, MediaType, MeetingRoomParams, Orientation, Permission, RecordingParams, Region,

@@ -90,9 +90,14 @@ impl VerifiedToken {
                 .or_else(|| value.as_f64().map(|f| f as u64))
                 .or_else(|| value.as_str()?.parse().ok())
         };
-        let of = |name: &str| self.claims.get(name).or_else(|| self.fields.get(name)).and_then(number);
-        let made = || of("iat").or_else(|| of("create_time")).map(|t| t.saturating_add(DEFAULT_SECONDS));
-        let seconds = of("exp").or_else(|| of("expire_time")).or_else(made)?;
+        // Some SDKs write null or nothing for what is not set. Anything else must be readable: no token
+        // may live longer because its expiry makes no sense.
+        let set = |value: &&Value| !value.is_null() && value.as_str() != Some("");
+        let of = |name: &str| self.claims.get(name).or_else(|| self.fields.get(name)).filter(set);
+        let seconds = match of("exp").or_else(|| of("expire_time")) {
+            Some(expires) => number(expires)?,
+            None => of("iat").or_else(|| of("create_time")).and_then(number)?.saturating_add(DEFAULT_SECONDS),
+        };
         SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
     }
 }

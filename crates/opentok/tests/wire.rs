@@ -12,7 +12,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use common::{KEY, NOW, SECRET, clock, object, scripted, session};
+use common::{KEY, NOW, SECRET, object, scripted, session};
 use opentok::rtc_core::ErrorKind;
 use opentok::rtc_core::http::Response;
 use opentok::rtc_core::testing::ScriptedTransport;

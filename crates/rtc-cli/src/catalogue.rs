@@ -50,8 +50,11 @@ pub fn operations() -> impl Iterator<Item = &'static OperationDoc> {
 
 /// The providers and their operations.
 pub const PROVIDERS: &[(&str, &[OperationDoc])] = &[
+    ("kvs-signaling", crate::generated::kvs_signaling::OPERATIONS),
+    ("enablex", crate::generated::enablex::OPERATIONS),
     ("mediasfu", crate::generated::mediasfu::OPERATIONS),
     ("opentok", crate::generated::opentok::OPERATIONS),
+    ("sora-rpc", crate::generated::sora_rpc::OPERATIONS),
 ];
 
 /// The operation of this provider and name.

@@ -45,9 +45,17 @@ fn environment(emulator: &Emulator) -> String {
     export("MEDIASFU_ENDPOINT", &mediasfu.url());
     // By its host alone the emulator would be a Community Edition.
     export("MEDIASFU_SERVER", "cloud");
+    let kvs = emulator.kvs();
+    export("AWS_ACCESS_KEY_ID", kvs.access_key_id());
+    export("AWS_SECRET_ACCESS_KEY", kvs.secret_access_key());
+    export("AWS_REGION", kvs.region());
+    for variable in ["AWS_ENDPOINT_URL_KINESIS_VIDEO", "AWS_ENDPOINT_URL_KINESIS_VIDEO_SIGNALING"] {
+        export(variable, &kvs.url());
+    }
     let opentok = emulator.opentok();
     export("OPENTOK_API_KEY", opentok.api_key());
     export("OPENTOK_API_SECRET", opentok.api_secret());
     export("OPENTOK_ENDPOINT", &opentok.url());
+    export("SORA_RPC_URL", &emulator.sora().rpc_url());
     out
 }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::input::Input;
 
 /// Everything around one operation: who calls, where, by which clock and transport.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Run {
     /// Credentials by lower-case name (`api_key`), as given with the call.

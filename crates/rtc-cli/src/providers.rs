@@ -3,8 +3,11 @@
 use crate::input::Input;
 use crate::outcome::{Outcome, Run};
 
+mod enablex;
+mod kvs_signaling;
 mod mediasfu;
 mod opentok;
+mod sora_rpc;
 
 /// Applies the settings of a run to a provider's client builder.
 macro_rules! configure {
@@ -37,8 +40,11 @@ pub(crate) use configure;
 /// Runs an operation by the provider's and the operation's name.
 pub(crate) async fn run(provider: &str, operation: &str, input: Input, run: &Run) -> Outcome {
     let outcome = match provider {
+        "enablex" => enablex::run(operation, input, run).await,
+        "kvs-signaling" => kvs_signaling::run(operation, input, run).await,
         "mediasfu" => mediasfu::run(operation, input, run).await,
         "opentok" => opentok::run(operation, input, run).await,
+        "sora-rpc" => sora_rpc::run(operation, input, run).await,
         _ => return Outcome::usage("provider", format!("there is no provider {provider:?}")),
     };
     outcome

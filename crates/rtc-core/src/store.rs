@@ -350,9 +350,11 @@ fn gcra(
     Ok(if next <= latest { Ok(next) } else { Err(next - latest) })
 }
 
-/// FNV-1a of 128 bits: stable between versions and machines, which file names need. It keeps nothing
-/// secret and does not resist who wants collisions; keys come from our own code.
-fn stable_hash(bytes: &[u8]) -> u128 {
+/// FNV-1a of 128 bits: the same in all versions and on all machines, which file names and shared keys need. For
+/// keys that shall not show what they are made from; it does not resist who looks for collisions, nor who
+/// guesses the input, so no secret belongs into it.
+#[must_use]
+pub fn stable_hash(bytes: &[u8]) -> u128 {
     bytes.iter().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, |hash: u128, byte| {
         (hash ^ u128::from(*byte)).wrapping_mul(0x0100_0000_0000_0000_0000_013b)
     })

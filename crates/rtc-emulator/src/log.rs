@@ -123,7 +123,7 @@ pub(crate) fn millis(d: Duration) -> u64 {
 fn is_secret(name: &str) -> bool {
     let name: String =
         name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    const PARTS: [&str; 8] = [
+    const PARTS: [&str; 9] = [
         "secret",
         "password",
         "token",
@@ -132,6 +132,8 @@ fn is_secret(name: &str) -> bool {
         "signature",
         "authorization",
         "opentokauth",
+        // The page of a MediaSFU room ends with its secret.
+        "publicurl",
     ];
     name.ends_with("key") || name.ends_with("cookie") || PARTS.iter().any(|part| name.contains(part))
 }

@@ -153,8 +153,8 @@ impl Server {
         let mut target = self.target(&parts);
         let management = parts.uri.path().strip_prefix("/_emulator");
         let management = management.filter(|rest| rest.is_empty() || rest.starts_with('/'));
-        // A provider may serve from there what stands in for something real.
-        if let (Some(rest), Target::Unknown) = (management, &target) {
+        // A provider may claim a path there for what stands in for something real.
+        if let (Some(rest), Target::Unknown | Target::Handle(_, Some(_), ..)) = (management, &target) {
             let rest = rest.trim_matches('/').to_owned();
             let response = match read(body).await {
                 Ok(body) => self.manage(&parts, &rest, &body),

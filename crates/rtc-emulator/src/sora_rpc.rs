@@ -114,9 +114,9 @@ impl Provider for Sora {
     }
 
     fn handle(&self, exchange: Exchange) -> BoxFuture<'_, Response<Full<Bytes>>> {
-        let answer = self.accept(exchange).unwrap_or_else(|(status, message)| {
-            json(status, &json!({ "error": { "message": message } }))
-        });
+        let answer = self
+            .accept(exchange)
+            .unwrap_or_else(|(status, message)| json(status, &json!({ "error": { "message": message } })));
         Box::pin(std::future::ready(answer))
     }
 
@@ -166,8 +166,7 @@ impl Connection {
         rpc_methods: Vec<String>,
     ) {
         let Ok(upgraded) = upgrade.await else { return };
-        let mut socket =
-            WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
+        let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
         let offer = json!({
             "type": "offer",
             "channel_id": self.channel_id,

@@ -49,7 +49,8 @@ impl fmt::Debug for Handle {
 }
 
 impl Client {
-    /// A client of an open channel, driven by a task of the tokio runtime that this is called in.
+    /// A client of an open channel, driven by a task of the tokio runtime that this is called in (with its
+    /// timer on, unless the options have a clock of their own).
     ///
     /// # Errors
     /// There is no tokio runtime here: use [`Client::with_driver`].
@@ -135,6 +136,11 @@ impl Client {
     /// ```
     pub fn notify(&self, method: impl Into<String>, params: impl Into<Option<Value>>) -> Notification {
         Notification::new(self.request(Message::raw(method, params.into())))
+    }
+
+    /// Sends a message that was made before, of a typed method for example, as a notification.
+    pub fn notify_message(&self, message: Message) -> Notification {
+        Notification::new(self.request(Ok(message)))
     }
 
     /// Asks for an encoding of the simulcast video of one sender or of all.
@@ -308,7 +314,8 @@ impl Client {
 
         const FIRST: std::time::Duration = std::time::Duration::from_secs(5);
         let setup = |message: &str| TransportError::new(TransportErrorKind::Setup(message.into()));
-        let handshake = rtc_core::http::Request::get(url).body(()).map_err(|_| setup("the URL is not valid"))?;
+        let handshake =
+            rtc_core::http::Request::get(url).body(()).map_err(|_| setup("the URL is not valid"))?;
         let connector = match options.connector.take() {
             Some(connector) => connector,
             None => ClientConfig::new(FIRST).connector()?,

@@ -30,7 +30,7 @@ pub fn inflate(frame: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError> {
     loop {
         let read = usize::try_from(zlib.total_in()).unwrap_or(usize::MAX);
         let (rest, before) = (frame.get(read..).unwrap_or_default(), out.len());
-        let status = zlib.decompress_vec(rest, &mut out, FlushDecompress::Finish).map_err(|_| broken())?;
+        let status = zlib.decompress_vec(rest, &mut out, FlushDecompress::None).map_err(|_| broken())?;
         if out.len() > limit {
             return Err(DecodeError::new(format!("the frame inflates to more than {limit} bytes")));
         }

@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rtc_core::transport::TransportError;
 use rtc_core::transport::channel::{Channel, Frame};
@@ -15,6 +15,9 @@ use crate::error::{Error, Result, SoraError};
 use crate::methods::Message;
 use crate::options::{CallOptions, ClientOptions};
 use crate::peer::{Answer, Peer};
+
+/// How long the last frame may take.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Where the end of a call is told.
 pub(crate) type Waiter = oneshot::Sender<Result<Bytes>>;
@@ -162,8 +165,7 @@ impl<C: Channel> Driver<C> {
                 Event::Frame(Some(Ok(_))) => true,
                 Event::Outgoing(Some(message)) => self.send(message).await,
                 Event::Outgoing(None) => {
-                    let close = Frame::Close { code: 1000, reason: String::new() };
-                    let _ = self.channel.send(close).await;
+                    self.say_goodbye().await;
                     false
                 }
             };
@@ -171,6 +173,13 @@ impl<C: Channel> Driver<C> {
                 return;
             }
         }
+    }
+
+    /// Tells the other side, unless the channel is held up.
+    async fn say_goodbye(&mut self) {
+        let close = Frame::Close { code: 1000, reason: String::new() };
+        let clock = self.time.shared.clock.clone();
+        let _ = rtc_core::timeout(&clock, GOODBYE, self.channel.send(close)).await;
     }
 
     fn receive(&self, message: Bytes) -> bool {

@@ -64,7 +64,8 @@ impl Message {
         let mut text = head(&request.method);
         if let Some(params) = &request.params {
             text.extend_from_slice(b",\"params\":");
-            serde_json::to_writer(&mut text, params).map_err(|e| unwritten(EncodeError::new(e.to_string())))?;
+            serde_json::to_writer(&mut text, params)
+                .map_err(|e| unwritten(EncodeError::new(e.to_string())))?;
         }
         Ok(Self { method: request.method.into(), text })
     }

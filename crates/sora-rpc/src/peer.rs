@@ -357,7 +357,10 @@ fn closest<'a>(method: &str, allowed: &'a [String]) -> Option<&'a str> {
     let name = |method: &str| method.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     let wanted = name(method);
     let distances = allowed.iter().map(|known| (distance(&wanted, &name(known)), known));
-    distances.filter(|(slips, _)| *slips <= SLIPS).min_by_key(|(slips, _)| *slips).map(|(_, known)| known.as_str())
+    distances
+        .filter(|(slips, _)| *slips <= SLIPS)
+        .min_by_key(|(slips, _)| *slips)
+        .map(|(_, known)| known.as_str())
 }
 
 /// Edit distance, one row at a time.

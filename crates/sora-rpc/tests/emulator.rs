@@ -1,4 +1,13 @@
 //! Whole flows against the emulator, over real WebSockets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::type_complexity,
+    reason = "helpers of tests"
+)]
+
+use std::io::{Read as _, Write as _};
 
 use rtc_core::http::Request;
 use rtc_core::transport::Limits;
@@ -102,7 +111,8 @@ impl Witness {
     async fn connect(emulator: &Emulator, query: &str) -> Self {
         let url = format!("{}?{query}", emulator.sora().rpc_url());
         let handshake = Request::get(url).body(()).unwrap();
-        let mut witness = Self(WebSocketConnector::new().connect(handshake, Limits::default()).await.unwrap());
+        let mut witness =
+            Self(WebSocketConnector::new().connect(handshake, Limits::default()).await.unwrap());
         assert_eq!(witness.next().await["type"], "offer");
         witness
     }
@@ -168,19 +178,50 @@ async fn the_server_ends_the_connection() {
     let client = connect(&emulator, "channel_id=room").await;
     client.reset_spotlight_rid(ResetSpotlightRid::new()).await.unwrap();
     let other = connect(&emulator, "channel_id=room").await;
-    // Never answered: the server sees a notification's shape, the client waits.
+    let members = || emulator.state()["sora-rpc"]["channels"]["room"].as_object().unwrap().len();
+    assert_eq!(members(), 2);
+
+    // One of them, as the management call does it.
+    let me = client.reset_spotlight_rid(ResetSpotlightRid::new()).await.unwrap().recv_connection_id;
+    assert_eq!(manage(&emulator, "DELETE", &format!("channels/room/{me}")).await, 200);
+    assert_eq!(manage(&emulator, "DELETE", "channels/room/nobody").await, 404);
+    assert_eq!(manage(&emulator, "GET", "channels").await, 200);
+    disconnected(&client).await;
+    other.reset_spotlight_rid(ResetSpotlightRid::new()).await.unwrap();
+    assert_eq!(members(), 1);
+
+    // All of them.
     emulator.reset();
+    disconnected(&other).await;
+}
+
+/// Calls until the server has said goodbye.
+async fn disconnected(client: &Client) {
     let error = loop {
-        match other.call("2025.2.0/ResetSpotlightRid", None).no_timeout().await {
+        match client.call("2025.2.0/ResetSpotlightRid", None).no_timeout().await {
             Ok(_) => {}
-            // The server may have read the call before it said goodbye.
+            // The server may have read the call after it forgot the member, and before it said goodbye.
             Err(error) if error.code().is_some_and(|code| code == "-32601") => {}
             Err(error) => break error,
         }
     };
     assert_eq!((error.to_string().as_str(), error.kind()), ("Disconnected", ErrorKind::Closed));
-    drop(emulator);
     assert_eq!(client.pending(), 0);
+}
+
+/// The status of a management call.
+async fn manage(emulator: &Emulator, method: &str, path: &str) -> u16 {
+    let address = emulator.url().trim_start_matches("http://").to_owned();
+    let head =
+        format!("{method} /_emulator/sora-rpc/{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    });
+    answer.await.unwrap().split(' ').nth(1).unwrap().parse().unwrap()
 }
 
 #[tokio::test]

@@ -1,4 +1,11 @@
 //! What is refused before anything is sent, and that nothing is sent then.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::type_complexity,
+    reason = "helpers of tests"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -129,12 +136,20 @@ fn only_permitted_methods() {
         ("2025.2.0/PutSignalingNotifyMetadata", None),
     ] {
         let error = call(&mut peer, method, &checked).unwrap_err();
-        assert_eq!((error.kind(), error.code().unwrap().as_ref()), (ErrorKind::PermissionDenied, "method_not_permitted"));
-        let Some(SoraError::MethodNotPermitted { hint, allowed, .. }) = error.service() else { panic!("{error}") };
+        assert_eq!(
+            (error.kind(), error.code().unwrap().as_ref()),
+            (ErrorKind::PermissionDenied, "method_not_permitted")
+        );
+        let Some(SoraError::MethodNotPermitted { hint, allowed, .. }) = error.service() else {
+            panic!("{error}")
+        };
         assert_eq!((hint.as_deref(), allowed.len()), (expected, 2), "{method}");
     }
     let message = Message::raw("m", None).unwrap();
-    assert!(peer.notify(message.clone(), &checked).is_err(), "a notification would be ignored without a word");
+    assert!(
+        peer.notify(message.clone(), &checked).is_err(),
+        "a notification would be ignored without a word"
+    );
     assert!(peer.notify(message, &unchecked).is_ok());
     assert_eq!(call(&mut peer, "2025.2.0/ResetSpotlightRid", &checked).unwrap(), 2);
 }

@@ -1,4 +1,11 @@
 //! What goes out and how answers are judged: pure tables, no I/O.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::type_complexity,
+    reason = "helpers of tests"
+)]
 
 use std::time::Instant;
 
@@ -7,8 +14,8 @@ use rtc_core::{ErrorKind, ServiceError};
 use serde_json::{Value, json};
 use sora_rpc::{
     CallOptions, Error, Message, Method, Offer, Peer, PeerOptions, PutSignalingNotifyMetadata,
-    PutSignalingNotifyMetadataItem, RequestSimulcastRid, RequestSpotlightRid, ResetSpotlightRid, Rid, SoraError,
-    compress,
+    PutSignalingNotifyMetadataItem, RequestSimulcastRid, RequestSpotlightRid, ResetSpotlightRid, Rid,
+    SoraError, compress,
 };
 
 /// A peer with the calls 1 and 2 under way.
@@ -149,13 +156,15 @@ fn what_is_dropped_is_counted() {
     }
     assert!(peer.receive(br#"{"id":2}"#).unwrap().outcome.is_err());
     let stats = peer.stats();
-    let dropped = (stats.dropped_late, stats.dropped_malformed, stats.dropped_without_id, stats.dropped_unknown);
+    let dropped =
+        (stats.dropped_late, stats.dropped_malformed, stats.dropped_without_id, stats.dropped_unknown);
     assert_eq!((dropped, stats.answered, stats.violations, stats.calls), ((1, 2, 1, 1), 1, 1, 2));
 }
 
 #[test]
 fn results_nested_deeply_do_no_harm() {
-    let deep = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    let deep =
+        format!(r#"{{"jsonrpc":"2.0","id":1,"result":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     assert!(peer().receive(deep.as_bytes()).unwrap().outcome.is_ok());
 }
 
@@ -188,7 +197,10 @@ fn messages_as_the_official_sdks_write_them() {
         (typed(Message::typed(&ResetSpotlightRid::new())), call("2025.2.0/ResetSpotlightRid", json!({}))),
         (
             typed(Message::typed(&PutSignalingNotifyMetadata::new(json!({ "spam": "egg" })).push(true))),
-            call("2025.2.0/PutSignalingNotifyMetadata", json!({ "metadata": { "spam": "egg" }, "push": true })),
+            call(
+                "2025.2.0/PutSignalingNotifyMetadata",
+                json!({ "metadata": { "spam": "egg" }, "push": true }),
+            ),
         ),
         (
             typed(Message::typed(&PutSignalingNotifyMetadataItem::new("spam", Value::Null).push(false))),
@@ -243,6 +255,27 @@ fn offers_are_read_leniently() {
     assert!(Offer::parse(br#"{"type":"notify"}"#).is_err());
 }
 
+/// `a` 1,024 times, as zlib writes it.
+const ZLIB: &[u8] =
+    &[0x78, 0x9c, 0x4b, 0x4c, 0x1c, 0x05, 0xa3, 0x60, 0x14, 0x8c, 0x54, 0x00, 0x00, 0xf3, 0x78, 0x84, 0x10];
+
+#[test]
+fn frames_inflate_up_to_the_limit() {
+    let text = [b'a'; 1024];
+    assert_eq!(compress::inflate(ZLIB, 1024).unwrap(), text);
+    assert_eq!(compress::inflate(ZLIB, compress::MAX_INFLATED).unwrap(), text);
+    assert!(compress::inflate(ZLIB, 1023).unwrap_err().to_string().contains("1023"));
+    for end in 0..ZLIB.len() {
+        assert!(compress::inflate(&ZLIB[..end], 1024).is_err(), "cut after {end} bytes");
+    }
+    let with_more = [ZLIB, b"x"].concat();
+    assert!(compress::inflate(&with_more, 1024).is_err());
+    assert!(compress::inflate(&ZLIB[2..], 1024).is_err(), "a raw stream");
+    let mut broken = ZLIB.to_vec();
+    broken[16] ^= 1;
+    assert!(compress::inflate(&broken, 1024).is_err(), "a wrong checksum");
+}
+
 #[test]
 fn words_of_the_errors() {
     let error = |kind: &SoraError| (kind.code().map(|c| c.into_owned()), kind.kind(), kind.to_string());
@@ -251,6 +284,15 @@ fn words_of_the_errors() {
         (Some("-1".into()), ErrorKind::Closed, "Disconnected".into())
     );
     assert_eq!(SoraError::Disconnected.detail(), Some("Disconnected"));
+    assert_eq!(error(&SoraError::Redirected).0.as_deref(), Some("redirected"));
+    assert_eq!(error(&SoraError::NotAvailable).0.as_deref(), Some("not_available"));
+    assert_eq!(error(&SoraError::ChannelNotOpen).0.as_deref(), Some("channel_not_open"));
+    let mut peer = peer();
+    let answer = br#"{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"canary"}}"#;
+    let error = peer.receive(answer).unwrap().outcome.unwrap_err();
+    assert_eq!(error.to_string(), "the server answered the call with error -32602 (invalid parameters)");
+    assert_eq!((error.code().unwrap().as_ref(), error.detail()), ("-32602", Some("canary")));
+    assert_eq!((error.kind(), error.was_sent()), (ErrorKind::Other, true));
 }
 
 proptest! {

@@ -172,7 +172,10 @@ fn constructor(out: &mut String, spec: &Spec, name: &str, fields: &[Field]) {
     for field in fields {
         let name = field.name.as_ref();
         if field.required {
-            let _ = writeln!(out, "{name}: {},", argument(field).1.replace("value", name));
+            match argument(field).1 {
+                "value" => out.push_str(&format!("{name},\n")),
+                take => out.push_str(&format!("{name}: {},\n", take.replace("value", name))),
+            }
         } else {
             let _ = writeln!(out, "{name}: {},", default_value(spec, field));
         }

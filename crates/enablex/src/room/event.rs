@@ -265,7 +265,12 @@ fn collective(id: &str, content: &Value) -> Option<RoomEvent> {
 
 /// Reads a content; one that is missing has no members.
 fn read<T: DeserializeOwned + Default>(content: &Value) -> Option<T> {
-    if content.is_null() { Some(T::default()) } else { T::deserialize(content).ok() }
+    match content {
+        Value::Null => Some(T::default()),
+        Value::Object(_) => T::deserialize(content).ok(),
+        // A list would be read member by member.
+        _ => None,
+    }
 }
 
 /// Somebody without an id is nobody.

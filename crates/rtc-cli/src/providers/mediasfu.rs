@@ -103,3 +103,36 @@ async fn claim(
         clock.advance(age);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rtc_core::SharedTransport;
+    use rtc_core::testing::ScriptedTransport;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn claims_before_a_call() {
+        let room = r#"{"roomName":"s1","link":"https://x","secret":"tok"}"#;
+        for (claim, kind, after, sent) in [
+            (json!({ "age_ms": 0 }), Some("conflict"), "kept", 0),
+            (json!({ "age_ms": 29_999 }), Some("conflict"), "kept", 0),
+            (json!({ "age_ms": 30_000 }), None, "absent", 1),
+            (json!({ "age_ms": -5000 }), None, "absent", 1),
+            (json!({ "raw": "{}" }), None, "absent", 1),
+            (Value::Null, None, "absent", 1),
+        ] {
+            let transport = ScriptedTransport::new().json(201, room);
+            let mut run = Run::default();
+            run.credentials.insert("api_user_name".into(), "apiUser123".into());
+            run.credentials.insert("api_key".into(), "0123456789abcdef".repeat(4));
+            run.transport = Some(SharedTransport::new(transport.clone()));
+            run.state = json!({ "claim": claim });
+            let input = Input::new(json!({ "user_name": "u1", "duration": 1, "capacity": 2 }));
+            let outcome = super::run("pending_claim", input, &run).await.unwrap();
+            assert_eq!(outcome.body["error"]["kind"].as_str(), kind, "{claim}: {}", outcome.body);
+            assert_eq!(outcome.outcomes["claim"], after, "{claim}");
+            assert_eq!(transport.requests().len(), sent, "{claim}");
+        }
+    }
+}

@@ -21,13 +21,13 @@ const EVERYBODY: &str = "*";
 
 struct Refusal {
     code: i32,
-    message: String,
+    message: &'static str,
     data: Option<Value>,
 }
 
 impl Refusal {
-    fn new(code: i32, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), data: None }
+    fn new(code: i32, message: &'static str) -> Self {
+        Self { code, message, data: None }
     }
 }
 
@@ -61,10 +61,10 @@ pub(crate) fn answer(
 }
 
 fn error(id: &Value, refusal: Refusal) -> Value {
-    let mut error = json!({ "code": refusal.code, "message": refusal.message });
-    if let Some(data) = refusal.data {
-        error["data"] = data;
-    }
+    let mut error = Map::new();
+    error.insert("code".into(), refusal.code.into());
+    error.insert("message".into(), refusal.message.into());
+    error.extend(refusal.data.map(|data| ("data".into(), data)));
     json!({ "jsonrpc": "2.0", "id": id, "error": error })
 }
 
@@ -126,7 +126,7 @@ fn call(
 
 /// The parameters, unless one is wrong or not needed: the channel and the caller's own connection are known.
 fn checked(route: &Route, params: Option<&Value>) -> Result<Map<String, Value>, Refusal> {
-    let refuse = |data: Value| Refusal { code: INVALID_PARAMS, message: "Invalid params".into(), data: Some(data) };
+    let refuse = |data: Value| Refusal { code: INVALID_PARAMS, message: "Invalid params", data: Some(data) };
     let params = match params {
         None => Map::new(),
         Some(Value::Object(params)) => params.clone(),
