@@ -144,7 +144,24 @@ async fn run(case: &Case) -> Verdict {
         _ => {}
     }
     live(expect, &outcome, &mut bad);
+    claim(expect, &outcome, &mut bad);
     if bad.is_empty() { Verdict::Passed } else { Verdict::Failed(bad) }
+}
+
+/// What became of a claim, and what a store was given to keep.
+fn claim(expect: &Value, outcome: &rtc_cli::Outcome, bad: &mut Complaints) {
+    if let Some(expected) = expect.pointer("/state/claim") {
+        let got = outcome.outcomes.get("claim").cloned().unwrap_or_default();
+        if &got != expected {
+            bad.push(format!("the claim is {got} instead of {expected}"));
+        }
+    }
+    let stored = outcome.outcomes.get("stored").map(Value::to_string).unwrap_or_default();
+    for word in expect["absent"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if stored.contains(word) {
+            bad.push(format!("the store holds {word:?}"));
+        }
+    }
 }
 
 /// What a live connection sent and reported.

@@ -26,7 +26,8 @@ fn main() -> ExitCode {
     for (krate, features, budget) in BUDGETS {
         let tree = tree(krate, features);
         let count = tree.len();
-        let openssl = tree.iter().any(|name| name.starts_with("openssl-sys ") || name.starts_with("native-tls "));
+        let openssl =
+            tree.iter().any(|name| name.starts_with("openssl-sys ") || name.starts_with("native-tls "));
         let ok = count > 0 && count <= *budget && !openssl;
         println!("{krate:<16} {features:<24} {count:>6} {budget:>6}{}", if ok { "" } else { "  FAILED" });
         if ok { passed += 1 } else { failed += 1 }

@@ -26,7 +26,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if std::env::args().any(|arg| arg == "serve") {
         return serve();
     }
-    let mut server = Command::new(std::env::current_exe()?).arg("serve").stdout(Stdio::piped()).stdin(Stdio::piped()).spawn()?;
+    let mut server = Command::new(std::env::current_exe()?)
+        .arg("serve")
+        .stdout(Stdio::piped())
+        .stdin(Stdio::piped())
+        .spawn()?;
     let mut line = String::new();
     BufReader::new(server.stdout.take().ok_or("the server has no output")?).read_line(&mut line)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -117,7 +121,10 @@ async fn measure(address: &str) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-async fn with_hyper(bare: &mut SendRequest<Full<Bytes>>, base: &str) -> Result<(), Box<dyn std::error::Error>> {
+async fn with_hyper(
+    bare: &mut SendRequest<Full<Bytes>>,
+    base: &str,
+) -> Result<(), Box<dyn std::error::Error>> {
     let request = http::Request::post("/v1/rooms/")
         .header("host", base.trim_start_matches("http://"))
         .header("accept", "application/json")
@@ -146,7 +153,7 @@ async fn with_reqwest(plain: &reqwest::Client, base: &str) -> Result<(), Box<dyn
 }
 
 async fn with_ours(ours: &Client) -> Result<(), Box<dyn std::error::Error>> {
-    ours.create_room(CreateRoom::new(60, 10, "hostUser")).await?;
+    ours.create_room(CreateRoom::new("hostUser", 60, 10)).await?;
     Ok(())
 }
 
@@ -157,7 +164,9 @@ struct Cost {
 }
 
 /// CPU and wall time per call of one round.
-async fn cost(mut call: impl AsyncFnMut() -> Result<(), Box<dyn std::error::Error>>) -> Result<Cost, Box<dyn std::error::Error>> {
+async fn cost(
+    mut call: impl AsyncFnMut() -> Result<(), Box<dyn std::error::Error>>,
+) -> Result<Cost, Box<dyn std::error::Error>> {
     let (cpu, wall) = (cpu_nanos()?, Instant::now());
     for _ in 0..CALLS {
         call().await?;
@@ -182,7 +191,10 @@ fn report(rounds: &[[Cost; 3]]) {
         values.get(values.len() / 2).copied().unwrap_or_default()
     };
     println!("create_room, {ROUNDS} interleaved rounds of {CALLS} calls, client process only");
-    println!("{:<14} {:>12} {:>12} {:>14} {:>14}", "client", "CPU us/call", "wall us/call", "CPU / hyper", "CPU / reqwest");
+    println!(
+        "{:<14} {:>12} {:>12} {:>14} {:>14}",
+        "client", "CPU us/call", "wall us/call", "CPU / hyper", "CPU / reqwest"
+    );
     for (i, name) in ["bare hyper", "plain reqwest", "mediasfu"].iter().enumerate() {
         println!(
             "{name:<14} {:>12.1} {:>12.1} {:>14.2} {:>14.2}",

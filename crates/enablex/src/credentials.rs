@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rtc_core::http::header::AUTHORIZATION;
 use rtc_core::http::{HeaderValue, Request, Response};
-use rtc_core::{AuthError, Bytes, Meta, Secret, Service};
+use rtc_core::{AuthError, Bytes, Meta, REDACTED, Secret, Service};
 
 use crate::error::EnableXError;
 use crate::model;
@@ -31,6 +31,12 @@ impl Credentials {
         &self.app_id
     }
 
+    /// Id and key as HTTP Basic writes them.
+    fn basic(&self) -> Secret {
+        let pair = Secret::new(format!("{}:{}", self.app_id, self.app_key.expose()));
+        STANDARD.encode(pair.expose()).into()
+    }
+
     fn check(&self) -> Result<(), AuthError> {
         if self.app_id.is_empty() {
             return Err(AuthError::new("the application's id is empty: set it to the APP_ID of the portal"));
@@ -40,7 +46,9 @@ impl Credentials {
             return Err(AuthError::new("the application's id holds a colon or a control character"));
         }
         if self.app_key.is_empty() {
-            return Err(AuthError::new("the application's key is empty: set it to the APP_KEY of the portal"));
+            return Err(AuthError::new(
+                "the application's key is empty: set it to the APP_KEY of the portal",
+            ));
         }
         Ok(())
     }
@@ -55,6 +63,16 @@ pub struct EnableX {
 impl EnableX {
     pub(crate) fn new(credentials: Credentials) -> Self {
         Self { credentials: Arc::new(credentials) }
+    }
+
+    /// Takes the credentials out of a text of the service, which may have echoed them.
+    fn hide(&self, text: &str) -> String {
+        let key = self.credentials.app_key.expose();
+        // Without a key nothing was sent; and an empty text is everywhere.
+        if key.is_empty() {
+            return text.to_owned();
+        }
+        text.replace(key, REDACTED).replace(self.credentials.basic().expose(), REDACTED)
     }
 }
 
@@ -74,8 +92,7 @@ impl Service for EnableX {
         request: &mut Request<Bytes>,
         _now: SystemTime,
     ) -> Result<(), AuthError> {
-        let pair = Secret::new(format!("{}:{}", credentials.app_id, credentials.app_key.expose()));
-        let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair.expose())))
+        let mut value = HeaderValue::try_from(format!("Basic {}", credentials.basic().expose()))
             .map_err(|_| AuthError::new("the credentials do not fit into a header"))?;
         value.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, value);
@@ -83,6 +100,6 @@ impl Service for EnableX {
     }
 
     fn reject(&self, meta: &Meta, response: &Response<Bytes>) -> Option<EnableXError> {
-        model::refusal(meta.name, response)
+        model::refusal(meta.name, response, |text| self.hide(text))
     }
 }

@@ -101,8 +101,14 @@ impl ServiceError for EnableXError {
         match self {
             Self::Api { status, .. } if status.as_u16() == 429 => ErrorKind::RateLimited,
             Self::Api { status, code: Some(ApiCode::Number(number)), .. } => codes::rest_kind(*number)
-                .unwrap_or(if status.is_success() { ErrorKind::Other } else { ErrorKind::from_status(*status) }),
-            Self::Api { status, code: Some(ApiCode::Name(name)), .. } if status.is_success() => kind_of_name(name),
+                .unwrap_or(if status.is_success() {
+                    ErrorKind::Other
+                } else {
+                    ErrorKind::from_status(*status)
+                }),
+            Self::Api { status, code: Some(ApiCode::Name(name)), .. } if status.is_success() => {
+                kind_of_name(name)
+            }
             Self::Api { status, .. } if status.is_success() => ErrorKind::Other,
             Self::Api { status, .. } => ErrorKind::from_status(*status),
             Self::Room { code, .. } => code.and_then(codes::session).map_or(ErrorKind::Other, |row| row.0),

@@ -572,7 +572,7 @@ impl RoomSettings {
                     None,
                 );
         }
-        if self.scheduled == Some(true) && !(self.scheduled_time.is_some()) {
+        if self.scheduled == Some(true) && self.scheduled_time.is_none() {
             checks
                 .report(
                     rtc_core::validate::Field::new("scheduled_time", "scheduled_time"),
@@ -581,7 +581,7 @@ impl RoomSettings {
                     "is required for a scheduled room",
                 );
         }
-        if self.scheduled == Some(true) && !(self.duration.is_some()) {
+        if self.scheduled == Some(true) && self.duration.is_none() {
             checks
                 .report(
                     rtc_core::validate::Field::new("duration", "duration"),
@@ -599,7 +599,7 @@ impl RoomSettings {
                     "a scheduled room cannot be ad hoc",
                 );
         }
-        if self.scheduled_time.is_some() && !(self.scheduled == Some(true)) {
+        if self.scheduled_time.is_some() && self.scheduled != Some(true) {
             checks
                 .report(
                     rtc_core::validate::Field::new("scheduled_time", "scheduled_time"),

@@ -244,10 +244,15 @@ pub(crate) fn check_token_data(request: &CreateToken, checks: &mut Checks) {
 }
 
 /// The refusal that an answer is, in one of two forms. The members decide, not the status: the older form comes
-/// with status 200, too.
-pub(crate) fn refusal(operation: &'static str, response: &Response<Bytes>) -> Option<EnableXError> {
+/// with status 200, too. `hide` takes out what must not be shown.
+pub(crate) fn refusal(
+    operation: &'static str,
+    response: &Response<Bytes>,
+    hide: impl Fn(&str) -> String,
+) -> Option<EnableXError> {
     let status = response.status();
-    let members = serde_json::from_slice::<Map<String, Value>>(without_bom(response.body())).unwrap_or_default();
+    let members =
+        serde_json::from_slice::<Map<String, Value>>(without_bom(response.body())).unwrap_or_default();
     let code = match (members.get("error_code"), members.get("result").and_then(whole_number)) {
         (Some(Value::String(name)), _) => Some(ApiCode::Name(name.clone())),
         (_, Some(result)) if result != 0 => Some(ApiCode::Number(result)),
@@ -263,9 +268,9 @@ pub(crate) fn refusal(operation: &'static str, response: &Response<Bytes>) -> Op
         operation,
         status,
         code,
-        message: excerpt(message.as_bytes()),
+        message: excerpt(hide(message).as_bytes()),
         request_id: text("request_id").map(str::to_owned),
-        body: excerpt(response.body()),
+        body: excerpt(hide(&String::from_utf8_lossy(response.body())).as_bytes()),
     })
 }
 

@@ -13,8 +13,8 @@ use serde_json::Value;
 
 pub use self::ack::{Ack, Joined};
 pub use self::event::{
-    Awaited, ClientRole, Disconnected, LockChange, MuteChange, Participant, RecordChange, RoleChange, RoleSwap,
-    RoomEvent, RoomFacts, RoomSnapshot, UnknownEvent,
+    Awaited, ClientRole, Disconnected, LockChange, MuteChange, Participant, RecordChange, RoleChange,
+    RoleSwap, RoomEvent, RoomFacts, RoomSnapshot, UnknownEvent,
 };
 #[cfg(feature = "socketio")]
 pub use self::live::{Protocol, Room, RoomEvents, RoomOptions};

@@ -171,7 +171,9 @@ fn decode(token: &str) -> std::result::Result<TokenContent, &'static str> {
 
 /// The URL of `host[:port]`; `None` for anything that holds more than that.
 fn authority(scheme: &str, host: &str) -> Option<Url> {
-    if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control() || "/\\?#@%".contains(c)) {
+    if host.is_empty()
+        || host.contains(|c: char| c.is_whitespace() || c.is_control() || "/\\?#@%".contains(c))
+    {
         return None;
     }
     let url = Url::parse(&format!("{scheme}://{host}")).ok()?;
@@ -202,7 +204,8 @@ mod tests {
 
     #[test]
     fn a_gateway_takes_the_connection() {
-        let content = read(r#"{"host":"a.example:1","secure":true,"gateway":"g.example","tokenId":"canary"}"#).unwrap();
+        let content =
+            read(r#"{"host":"a.example:1","secure":true,"gateway":"g.example","tokenId":"canary"}"#).unwrap();
         let query = "transport=websocket&X-Forwarded-Host=a.example%3A1";
         assert_eq!(content.ws_url_v2, format!("wss://g.example/socket.io/?EIO=3&{query}"));
         assert_eq!(content.ws_url_v3, format!("wss://g.example/v3/socket.io/?EIO=4&{query}"));
@@ -212,14 +215,23 @@ mod tests {
     #[test]
     fn tls_unless_told_otherwise() {
         assert!(read(r#"{"host":"a"}"#).unwrap().ws_url_v3.starts_with("wss://a/"));
-        assert!(read(r#"{"host":"[::1]:8","secure":"false"}"#).unwrap().ws_url_v3.starts_with("ws://[::1]:8/"));
+        assert!(
+            read(r#"{"host":"[::1]:8","secure":"false"}"#).unwrap().ws_url_v3.starts_with("ws://[::1]:8/")
+        );
     }
 
     #[test]
     fn malformed_tokens_are_refused() {
         let hosts = ["", "a/b", "u@a", "a:b", "a:1:2", "https://a", "a b", "a?x", "a#x", "a%2f", "a\\b"];
         let bodies = hosts.map(|host| format!("{{\"host\":{}}}", Value::from(host)));
-        for body in bodies.iter().map(String::as_str).chain(["", "notjson", "[]", "{}", r#"{"host":7}"#, r#"{"host":"a","secure":2}"#]) {
+        for body in bodies.iter().map(String::as_str).chain([
+            "",
+            "notjson",
+            "[]",
+            "{}",
+            r#"{"host":7}"#,
+            r#"{"host":"a","secure":2}"#,
+        ]) {
             let error = read(body).unwrap_err();
             assert_eq!(error.violations().unwrap().first().unwrap().field, "token", "{body}");
         }

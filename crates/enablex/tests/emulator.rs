@@ -1,5 +1,7 @@
 //! Whole stories over real sockets, against the emulator.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::time::Duration;
 
 use enablex::room::{Phase, Protocol};
@@ -14,7 +16,10 @@ use serde_json::{Value, json};
 
 fn client(emulator: &Emulator) -> Client {
     let access = emulator.enablex();
-    Client::builder(Credentials::new(access.app_id(), access.app_key())).endpoint(access.url()).build().unwrap()
+    Client::builder(Credentials::new(access.app_id(), access.app_key()))
+        .endpoint(access.url())
+        .build()
+        .unwrap()
 }
 
 async fn create(client: &Client, settings: RoomSettings) -> RoomInfo {
@@ -25,7 +30,13 @@ async fn token(client: &Client, room: &RoomInfo, name: &str, role: Role) -> Secr
     client.create_token(CreateToken::new(&room.room_id, name, role, name)).await.unwrap().token
 }
 
-async fn enter(client: &Client, room: &RoomInfo, name: &str, role: Role, protocol: Protocol) -> (Room, RoomEvents) {
+async fn enter(
+    client: &Client,
+    room: &RoomInfo,
+    name: &str,
+    role: Role,
+    protocol: Protocol,
+) -> (Room, RoomEvents) {
     let token = token(client, room, name, role).await;
     Room::connect(token, client.room_options().protocol(protocol)).await.unwrap()
 }
@@ -66,7 +77,10 @@ async fn a_moderated_session_of_both_protocol_generations() {
         assert_eq!(change.moderator, me);
     }
     let again = moderator.lock_room().await.unwrap_err();
-    assert_eq!((again.kind(), again.code().as_deref(), again.was_sent()), (ErrorKind::Conflict, Some("4121"), false));
+    assert_eq!(
+        (again.kind(), again.code().as_deref(), again.was_sent()),
+        (ErrorKind::Conflict, Some("4121"), false)
+    );
     moderator.unlock_room().await.unwrap();
     until(&mut seen_older, |e| matches!(e, RoomEvent::RoomUnlocked(_))).await;
     assert_eq!(older.state().locked, Some(false));
@@ -144,7 +158,8 @@ async fn full_locked_and_guarded_rooms() {
     let knock = until(&mut events, |e| matches!(e, RoomEvent::Unknown(e) if e.name == "user-awaited")).await;
     assert!(!format!("{knock:?}").contains("Ada"));
     assert_eq!(connect(spare).await.unwrap_err().code().as_deref(), Some("2102"));
-    let denied = client.create_token(CreateToken::new(&info.room_id, "x", Role::Viewer, "x")).await.unwrap_err();
+    let denied =
+        client.create_token(CreateToken::new(&info.room_id, "x", Role::Viewer, "x")).await.unwrap_err();
     assert_eq!((denied.kind(), denied.code().as_deref()), (ErrorKind::Conflict, Some("10114")));
 }
 
@@ -158,7 +173,10 @@ async fn the_end_of_the_server_is_an_event_and_closes_the_room() {
     until(&mut events, |e| matches!(e, RoomEvent::RoomDisconnected(_))).await;
     assert!(events.recv().await.is_none());
     let error = room.hard_mute_room().await.unwrap_err();
-    assert_eq!((error.kind(), error.code().as_deref(), error.was_sent()), (ErrorKind::Closed, Some("1163"), false));
+    assert_eq!(
+        (error.kind(), error.code().as_deref(), error.was_sent()),
+        (ErrorKind::Closed, Some("1163"), false)
+    );
 }
 
 #[tokio::test]
@@ -213,7 +231,8 @@ async fn a_token_may_not_lead_to_this_machine_unless_the_caller_says_so() {
 async fn the_server_api_refuses_by_itself() {
     let emulator = Emulator::start().await.unwrap();
     let access = emulator.enablex();
-    let wrong = Client::builder(Credentials::new(access.app_id(), "wrong")).endpoint(access.url()).build().unwrap();
+    let wrong =
+        Client::builder(Credentials::new(access.app_id(), "wrong")).endpoint(access.url()).build().unwrap();
     let error = wrong.create_token(CreateToken::new("r", "n", Role::Viewer, "u")).await.unwrap_err();
     assert_eq!((error.kind(), error.code().as_deref()), (ErrorKind::Unauthenticated, Some("UNAUTHORIZED")));
     let client = client(&emulator);
@@ -234,10 +253,16 @@ async fn the_server_api_refuses_by_itself() {
         ("/rooms", room(json!({ "participants": "1", "scheduled": true, "duration": 30 })), json!(10004)),
         (
             "/rooms",
-            room(json!({ "participants": "1", "scheduled": true, "duration": 30, "scheduled_time": "2001-01-01 00:00:00" })),
+            room(
+                json!({ "participants": "1", "scheduled": true, "duration": 30, "scheduled_time": "2001-01-01 00:00:00" }),
+            ),
             json!(10006),
         ),
-        ("/rooms", room(json!({ "participants": "1", "scheduled_time": "2099-01-01 00:00:00" })), json!(10018)),
+        (
+            "/rooms",
+            room(json!({ "participants": "1", "scheduled_time": "2099-01-01 00:00:00" })),
+            json!(10018),
+        ),
         ("/rooms", json!({ "name": "n", "owner_ref": "o" }), json!("VALIDATION_ERROR")),
         (&tokens, json!({ "role": "viewer", "user_ref": "u" }), json!(10101)),
         (&tokens, json!({ "name": "n", "role": "viewer" }), json!(10102)),

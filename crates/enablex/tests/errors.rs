@@ -1,8 +1,10 @@
 //! What goes wrong: the service refuses, the network fails.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use enablex::{ApiCode, Client, CreateRoom, CreateToken, Credentials, EnableXError, Role, RoomSettings};
@@ -26,7 +28,8 @@ fn token() -> CreateToken {
 #[tokio::test]
 async fn both_forms_of_refusal() {
     let legacy = |code: &str| format!(r#"{{"result":{code},"error":"e","desc":"d"}}"#);
-    let newer = |name: &str| format!(r#"{{"status":"error","error_code":"{name}","message":"m","request_id":"q"}}"#);
+    let newer =
+        |name: &str| format!(r#"{{"status":"error","error_code":"{name}","message":"m","request_id":"q"}}"#);
     for (status, body, kind, code, detail) in [
         (200, legacy("10000"), ErrorKind::NotFound, Some("10000"), Some("d")),
         (200, legacy("\"40001\""), ErrorKind::NotFound, Some("40001"), Some("d")),
@@ -51,7 +54,8 @@ async fn both_forms_of_refusal() {
         (404, "<html>".into(), ErrorKind::NotFound, None, None),
     ] {
         let transport = ScriptedTransport::new().json(status, body.clone());
-        let client = builder("https://x.example").retry(RetryPolicy::none()).transport(transport).build().unwrap();
+        let client =
+            builder("https://x.example").retry(RetryPolicy::none()).transport(transport).build().unwrap();
         let error = client.create_token(token()).await.unwrap_err();
         let seen = (error.kind(), error.code().map(|c| c.into_owned()), error.detail());
         assert_eq!(seen, (kind, code.map(str::to_owned), detail), "{status} {body}");
@@ -66,7 +70,9 @@ async fn a_refusal_is_typed() {
     let transport = ScriptedTransport::new().json(403, body);
     let client = builder("https://x.example").transport(transport).build().unwrap();
     let error = client.create_room(room()).await.unwrap_err();
-    let Some(EnableXError::Api { operation, code, request_id, .. }) = error.service() else { panic!("{error:?}") };
+    let Some(EnableXError::Api { operation, code, request_id, .. }) = error.service() else {
+        panic!("{error:?}")
+    };
     assert_eq!((*operation, request_id.as_deref()), ("create_room", Some("q-1")));
     assert_eq!(code, &Some(ApiCode::Name("FORBIDDEN".into())));
     assert_eq!(error.to_string(), "EnableX refused create_room with status 403 (code FORBIDDEN): m");
@@ -78,12 +84,15 @@ async fn a_throttled_call_is_sent_again_and_nothing_else_is() {
         .json(429, r#"{"status":"error","error_code":"RATE_LIMITED","message":"m"}"#)
         .json(200, r#"{"result":0,"token":"t"}"#);
     let clock = ManualClock::jumping(std::time::SystemTime::UNIX_EPOCH);
-    let client = builder("https://x.example").transport(throttled.clone()).clock(clock.clone()).build().unwrap();
+    let client =
+        builder("https://x.example").transport(throttled.clone()).clock(clock.clone()).build().unwrap();
     assert_eq!(client.create_token(token()).reply().await.unwrap().attempts, 2);
 
     for (status, body) in [(503, ""), (200, r#"{"result":50001,"desc":"d"}"#), (200, r#"{"result":10105}"#)] {
-        let transport = ScriptedTransport::new().json(status, body).json(200, r#"{"result":0,"room":{"room_id":"r"}}"#);
-        let client = builder("https://x.example").transport(transport.clone()).clock(clock.clone()).build().unwrap();
+        let transport =
+            ScriptedTransport::new().json(status, body).json(200, r#"{"result":0,"room":{"room_id":"r"}}"#);
+        let client =
+            builder("https://x.example").transport(transport.clone()).clock(clock.clone()).build().unwrap();
         client.create_room(room()).await.unwrap_err();
         assert_eq!(transport.requests().len(), 1, "{status} {body}");
     }
@@ -142,7 +151,8 @@ async fn a_redirect_takes_no_credentials_along() {
     let stolen = target.mock("POST", mockito::Matcher::Any).expect(0).create_async().await;
     let mut server = mockito::Server::new_async().await;
     let url = format!("{}/rooms", target.url());
-    let mock = server.mock("POST", "/rooms").with_status(307).with_header("location", &url).create_async().await;
+    let mock =
+        server.mock("POST", "/rooms").with_status(307).with_header("location", &url).create_async().await;
     let client = builder(server.url()).build().unwrap();
     assert_eq!(client.create_room(room()).await.unwrap_err().kind(), ErrorKind::Protocol);
     mock.assert_async().await;
@@ -158,6 +168,17 @@ async fn credentials_are_checked_before_anything_is_sent() {
         assert_eq!((error.kind(), error.was_sent()), (ErrorKind::Unauthenticated, false), "{id:?} {key:?}");
         assert!(transport.requests().is_empty());
     }
+}
+
+#[tokio::test]
+async fn an_echo_of_the_credentials_is_hidden() {
+    let body = r#"{"result":40002,"desc":"canary-key and QVBQOmNhbmFyeS1rZXk= are wrong"}"#;
+    let transport = ScriptedTransport::new().json(200, body);
+    let client = builder("https://x.example").transport(transport).build().unwrap();
+    let error = client.create_room(room()).await.unwrap_err();
+    assert_eq!(error.detail(), Some("[redacted] and [redacted] are wrong"));
+    let text = format!("{error} {error:?}");
+    assert!(!text.contains("canary") && !text.contains("QVBQ"), "{text}");
 }
 
 #[test]

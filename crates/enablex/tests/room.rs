@@ -1,5 +1,7 @@
 //! Rooms against a scripted server in this process: what is sent, what is not, and what becomes of it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -33,7 +35,11 @@ impl std::fmt::Debug for Scripted {
 impl Connect for Scripted {
     type Channel = LoopChannel;
 
-    async fn connect(&self, handshake: http::Request<()>, _limits: Limits) -> Result<LoopChannel, ConnectError> {
+    async fn connect(
+        &self,
+        handshake: http::Request<()>,
+        _limits: Limits,
+    ) -> Result<LoopChannel, ConnectError> {
         self.urls.lock().unwrap().push(handshake.uri().to_string());
         let (client, server) = pair();
         tokio::spawn(self.clone().serve(server));
@@ -47,7 +53,8 @@ impl Scripted {
     }
 
     async fn serve(self, mut channel: LoopChannel) {
-        let open = r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
+        let open =
+            r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
         let _ = channel.send(Frame::Text(open.into())).await;
         if self.protocol == Protocol::Eio3 {
             let _ = channel.send(Frame::Text("40".into())).await;
@@ -113,8 +120,14 @@ fn connected(role: &str, locked: bool, recording: bool) -> Value {
 #[tokio::test]
 async fn commands_go_out_as_the_vendor_sends_them() {
     for (protocol, url) in [
-        (Protocol::Eio3, "wss://edge.example/socket.io/?EIO=3&transport=websocket&X-Forwarded-Host=media.example%3A7443"),
-        (Protocol::Eio4, "wss://edge.example/v3/socket.io/?EIO=4&transport=websocket&X-Forwarded-Host=media.example%3A7443"),
+        (
+            Protocol::Eio3,
+            "wss://edge.example/socket.io/?EIO=3&transport=websocket&X-Forwarded-Host=media.example%3A7443",
+        ),
+        (
+            Protocol::Eio4,
+            "wss://edge.example/v3/socket.io/?EIO=4&transport=websocket&X-Forwarded-Host=media.example%3A7443",
+        ),
     ] {
         let server = Scripted::new(protocol, friendly);
         let (room, _events) = server.enter().await.unwrap();
@@ -214,12 +227,17 @@ async fn a_server_that_does_not_let_in() {
         (Some(joined()), vec![json!(["room-disconnected", { "reason": "over" }])])
     }
     let error = Scripted::new(Protocol::Eio4, refuses).enter().await.unwrap_err();
-    assert_eq!((error.kind(), error.code().as_deref(), error.detail()), (ErrorKind::Conflict, Some("2102"), Some("full")));
+    assert_eq!(
+        (error.kind(), error.code().as_deref(), error.detail()),
+        (ErrorKind::Conflict, Some("2102"), Some("full"))
+    );
     let limit = RoomOptions::new().timeout(Duration::from_millis(100));
     let error = Scripted::new(Protocol::Eio3, forgets).enter_with(limit).await.unwrap_err();
     assert_eq!((error.kind(), error.was_sent()), (ErrorKind::Timeout, true));
     let error = Scripted::new(Protocol::Eio4, drops).enter().await.unwrap_err();
-    assert!(matches!(error.service(), Some(EnableXError::Room { code: None, message, .. }) if message == "over"));
+    assert!(
+        matches!(error.service(), Some(EnableXError::Room { code: None, message, .. }) if message == "over")
+    );
 }
 
 #[tokio::test]
@@ -268,11 +286,18 @@ fn the_state_follows_the_events_and_never_toggles() {
     assert_eq!(with(&[&json!(["user-disconnected", { "clientId": "c-par" }])]).participants.len(), 1);
     assert_eq!(with(&[&json!(["user-disconnected", { "clientId": 7 }])]).participants.len(), 2);
 
-    let swap = json!(["userRoleChanged", { "moderator": { "new": "c-par", "old": "c-me" }, "raisedHands": [] }]);
+    let swap =
+        json!(["userRoleChanged", { "moderator": { "new": "c-par", "old": "c-me" }, "raisedHands": [] }]);
     let state = with(&[&swap]);
-    assert_eq!((state.role, &state.participants["c-par"].role), (Some(Role::Participant), &Some(Role::Moderator)));
+    assert_eq!(
+        (state.role, &state.participants["c-par"].role),
+        (Some(Role::Participant), &Some(Role::Moderator))
+    );
     let newer = json!(["userRoleChanged", { "clientsInfo": [{ "clientId": "c-me", "role": { "new": "viewer", "old": "moderator" } }] }]);
-    assert_eq!(with(&[&newer]).guard("lock_room").unwrap_err(), with(&[&swap]).guard("lock_room").unwrap_err());
+    assert_eq!(
+        with(&[&newer]).guard("lock_room").unwrap_err(),
+        with(&[&swap]).guard("lock_room").unwrap_err()
+    );
 }
 
 #[test]

@@ -29,7 +29,10 @@ fn settings() {
         (good().duration(0), &["settings.duration range 10011"]),
         (good().max_active_talkers(17), &["settings.max_active_talkers range -"]),
         (good().media_zone("EU"), &["settings.media_zone one_of -"]),
-        (good().scheduled(true), &["settings.scheduled_time required 10004", "settings.duration required 10011"]),
+        (
+            good().scheduled(true),
+            &["settings.scheduled_time required 10004", "settings.duration required 10011"],
+        ),
         (scheduled().scheduled_time("2021-05-31T05:30:00Z"), &["settings.scheduled_time pattern 10005"]),
         (scheduled().adhoc(true), &["settings.adhoc conflict 10017"]),
         (good().scheduled_time("2021-05-31 05:30:00"), &["settings.scheduled_time forbidden 10018"]),
@@ -63,7 +66,8 @@ fn known_values_in_any_spelling_of_ours() {
 #[test]
 fn tokens() {
     let good = || CreateToken::new("r", "n", Role::Viewer, "u");
-    let members = |n: usize| json!((0..n).map(|i| (i.to_string(), json!(i))).collect::<serde_json::Map<_, _>>());
+    let members =
+        |n: usize| json!((0..n).map(|i| (i.to_string(), json!(i))).collect::<serde_json::Map<_, _>>());
     for (request, expected) in [
         (good(), &[][..]),
         (good().data(members(5)), &[]),

@@ -1,5 +1,7 @@
 //! What goes out and what comes back, without a network.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use enablex::{
     Client, CreateRoom, CreateToken, Credentials, LiveRecording, MediaZone, Quality, RecordingMedia, Role,
     RoleBasedRecording, RoomMode, RoomSettings, Sip,
@@ -55,7 +57,11 @@ async fn a_room_with_every_setting() {
         .wait_for_moderator(true)
         .knock(true)
         .single_file_recording(false)
-        .role_based_recording(RoleBasedRecording::new().moderator(RecordingMedia::AudioVideo).participant(RecordingMedia::Audio))
+        .role_based_recording(
+            RoleBasedRecording::new()
+                .moderator(RecordingMedia::AudioVideo)
+                .participant(RecordingMedia::Audio),
+        )
         .live_recording(LiveRecording::new(true).url("https://view.example/"))
         .media_zone(MediaZone::Nearest)
         .watermark(true)
@@ -82,7 +88,10 @@ async fn a_room_with_every_setting() {
 async fn what_is_not_set_is_not_sent() {
     let transport = ScriptedTransport::new().json(200, r#"{"result":0,"room":{"room_id":"r"}}"#);
     client(&transport).create_room(CreateRoom::new("n", "o", RoomSettings::new(2))).await.unwrap();
-    assert_eq!(sent(&transport).1, json!({ "name": "n", "owner_ref": "o", "settings": { "participants": "2" } }));
+    assert_eq!(
+        sent(&transport).1,
+        json!({ "name": "n", "owner_ref": "o", "settings": { "participants": "2" } })
+    );
 }
 
 #[tokio::test]
@@ -121,14 +130,17 @@ async fn numbers_may_come_as_texts_and_objects_as_flags() {
 
 #[tokio::test]
 async fn sip_may_be_false_and_the_settings_may_be_missing() {
-    let transport = ScriptedTransport::new().json(200, r#"{"result":0,"room":{"room_id":7,"sip":false,"settings":null}}"#);
+    let transport = ScriptedTransport::new()
+        .json(200, r#"{"result":0,"room":{"room_id":7,"sip":false,"settings":null}}"#);
     let room = client(&transport).create_room(CreateRoom::new("n", "o", RoomSettings::new(2))).await.unwrap();
     assert_eq!((room.room_id.as_str(), room.sip.unwrap().enabled), ("7", Some(false)));
 }
 
 #[tokio::test]
 async fn answers_without_what_was_asked_for_are_not_understood() {
-    for body in [r#"{"result":0}"#, r#"{"result":0,"token":""}"#, r#"{"result":0,"token":null}"#, "[]", "", "<html>"] {
+    for body in
+        [r#"{"result":0}"#, r#"{"result":0,"token":""}"#, r#"{"result":0,"token":null}"#, "[]", "", "<html>"]
+    {
         let transport = ScriptedTransport::new().json(200, body);
         let error = client(&transport).create_token(token_request()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Protocol, "{body}: {error}");

@@ -130,7 +130,11 @@ pub(crate) fn path(path: &str, normalize: bool) -> Cow<'_, str> {
     }
     let mut out = String::with_capacity(path.len() + 32);
     for byte in path.bytes() {
-        if is_unreserved(byte) || byte == b'/' { out.push(char::from(byte)) } else { push_encoded(&mut out, byte) }
+        if is_unreserved(byte) || byte == b'/' {
+            out.push(char::from(byte))
+        } else {
+            push_encoded(&mut out, byte)
+        }
     }
     Cow::Owned(out)
 }
@@ -246,7 +250,10 @@ mod tests {
             let date = AmzDate::new(SystemTime::UNIX_EPOCH + Duration::from_millis(seconds * 1000 + 999));
             assert_eq!((date.as_str(), date.date()), (text, &text[..8]));
         }
-        assert_eq!(rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(1_690_186_022)), "2023-07-24T08:07:02Z");
+        assert_eq!(
+            rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(1_690_186_022)),
+            "2023-07-24T08:07:02Z"
+        );
     }
 
     #[test]

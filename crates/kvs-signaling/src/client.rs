@@ -12,8 +12,9 @@ use crate::error::{Error, KvsError, Result};
 use crate::ice::{Fetched, IceCache, IceKey, IceServer};
 use crate::model::ChannelEndpoints;
 use crate::operation::{
-    Call, ChannelEndpointConfiguration, ChannelRole, GetIceServerConfig, GetSignalingChannelEndpoint, IceServers,
-    NameValue, PresignConnectAsMaster, PresignConnectAsViewer, Protocol, ResolveEndpoint, SignRequest, StunUrl,
+    Call, ChannelEndpointConfiguration, ChannelRole, GetIceServerConfig, GetSignalingChannelEndpoint,
+    IceServers, NameValue, PresignConnectAsMaster, PresignConnectAsViewer, Protocol, ResolveEndpoint,
+    SignRequest, StunUrl,
 };
 use crate::presign::{self, Signed, SignedRequest};
 
@@ -116,7 +117,8 @@ impl ClientBuilder {
         let (control_url, data_url) = (parse(control.as_ref())?, parse(data.as_ref())?);
         self.config.policy = policy.for_base(&control_url).for_base(&data_url);
         let stun = StunUrl::new(region.as_str()).use_fips(self.use_fips).use_dual_stack(self.use_dual_stack);
-        let trusted = control.is_none().then(|| endpoint::channel_domains(&region).chain(self.trusted_hosts).collect());
+        let trusted =
+            control.is_none().then(|| endpoint::channel_domains(&region).chain(self.trusted_hosts).collect());
         let shared = Shared {
             ice: IceCache::new(self.config.clock.clone()),
             endpoints: Mutex::default(),
@@ -322,7 +324,12 @@ impl Client {
         request.validate()?;
         let service = self.caller.service();
         let credentials = service.provided().await?;
-        Ok(presign::sign_request(&request, service.signer().region(), &credentials, self.caller.provider_now())?)
+        Ok(presign::sign_request(
+            &request,
+            service.signer().region(),
+            &credentials,
+            self.caller.provider_now(),
+        )?)
     }
 
     /// Tells the address of the service in a region. Sends nothing.
@@ -403,7 +410,15 @@ impl Client {
             }
         };
         let now = self.caller.provider_now();
-        Ok(presign::connect(service.signer(), &credentials, endpoint.trim(), channel_arn, client_id, query, now)?)
+        Ok(presign::connect(
+            service.signer(),
+            &credentials,
+            endpoint.trim(),
+            channel_arn,
+            client_id,
+            query,
+            now,
+        )?)
     }
 
     fn known_endpoints(&self) -> MutexGuard<'_, HashMap<(String, ChannelRole), Arc<ChannelEndpoints>>> {
@@ -416,8 +431,11 @@ impl Client {
         if let Some(known) = self.known_endpoints().get(&key) {
             return Ok(Arc::clone(known));
         }
-        let wanted = ChannelEndpointConfiguration::new().protocols([Protocol::Https, Protocol::Wss]).role(role.clone());
-        let request = GetSignalingChannelEndpoint::new(channel_arn).single_master_channel_endpoint_configuration(wanted);
+        let wanted = ChannelEndpointConfiguration::new()
+            .protocols([Protocol::Https, Protocol::Wss])
+            .role(role.clone());
+        let request = GetSignalingChannelEndpoint::new(channel_arn)
+            .single_master_channel_endpoint_configuration(wanted);
         let found = Arc::new(self.get_signaling_channel_endpoint(request).await?);
         let mut known = self.known_endpoints();
         if known.len() >= ENDPOINTS {

@@ -31,7 +31,11 @@ impl fmt::Debug for Credentials {
 impl Credentials {
     /// The id and the secret of an access key. They are checked when they are used.
     pub fn new(access_key_id: impl Into<Secret>, secret_access_key: impl Into<Secret>) -> Self {
-        Self { access_key_id: access_key_id.into(), secret_access_key: secret_access_key.into(), session_token: None }
+        Self {
+            access_key_id: access_key_id.into(),
+            secret_access_key: secret_access_key.into(),
+            session_token: None,
+        }
     }
 
     /// Adds the session token of temporary credentials; an empty one is none.
@@ -149,7 +153,12 @@ pub struct Kvs {
 }
 
 impl Kvs {
-    pub(crate) fn new(credentials: SharedCredentialsProvider, region: String, control: Url, data: Url) -> Self {
+    pub(crate) fn new(
+        credentials: SharedCredentialsProvider,
+        region: String,
+        control: Url,
+        data: Url,
+    ) -> Self {
         Self { credentials, signer: Signer::new(region, "kinesisvideo"), control, data }
     }
 

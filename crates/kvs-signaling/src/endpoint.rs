@@ -42,12 +42,19 @@ fn host(region: &str, fips: bool, dual_stack: bool) -> String {
 
 /// The domains that the endpoints of a region's channels lie in.
 pub(crate) fn channel_domains(region: &str) -> impl Iterator<Item = String> {
-    [(false, false), (false, true), (true, false), (true, true)].into_iter().map(move |(f, d)| host(region, f, d))
+    [(false, false), (false, true), (true, false), (true, true)]
+        .into_iter()
+        .map(move |(f, d)| host(region, f, d))
 }
 
 pub(crate) fn check_resolve(request: &ResolveEndpoint, checks: &mut Checks) {
     if request.endpoint.as_deref().is_some_and(|url| Url::parse(url).is_err()) {
-        checks.report(Field::new("endpoint", "endpoint"), Rule::Pattern, None, "must be a URL such as https://example.com");
+        checks.report(
+            Field::new("endpoint", "endpoint"),
+            Rule::Pattern,
+            None,
+            "must be a URL such as https://example.com",
+        );
     }
 }
 

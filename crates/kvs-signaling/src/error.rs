@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use rtc_core::encode::{excerpt, without_bom};
 use rtc_core::http::{Response, StatusCode};
-use rtc_core::{Bytes, ErrorKind, RetryHint, ServiceError};
+use rtc_core::{Bytes, ErrorKind, REDACTED, RetryHint, ServiceError};
 use serde_json::{Map, Value};
 
 use crate::exception::Exception;
@@ -42,7 +42,9 @@ pub enum KvsError {
         protocol: &'static str,
     },
     /// The service named an endpoint outside its own domain; no credentials were sent there.
-    #[error("the endpoint {host} is not within {expected}; if that is meant, allow it with ClientBuilder::trusted_host")]
+    #[error(
+        "the endpoint {host} is not within {expected}; if that is meant, allow it with ClientBuilder::trusted_host"
+    )]
     #[non_exhaustive]
     UntrustedEndpoint {
         /// The host that was named.
@@ -74,9 +76,10 @@ fn told(message: &str) -> String {
 impl ServiceError for KvsError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Api { status, exception, .. } => {
-                exception.as_ref().and_then(Exception::kind).unwrap_or_else(|| ErrorKind::from_status(*status))
-            }
+            Self::Api { status, exception, .. } => exception
+                .as_ref()
+                .and_then(Exception::kind)
+                .unwrap_or_else(|| ErrorKind::from_status(*status)),
             Self::NoEndpoint { .. } | Self::UntrustedEndpoint { .. } => ErrorKind::Protocol,
             Self::Shared { kind, .. } => *kind,
         }
@@ -132,9 +135,46 @@ pub(crate) fn refusal(operation: &'static str, response: &Response<Bytes>) -> Op
         operation,
         status,
         exception: exception.map(Exception::from),
-        message: excerpt(message.as_bytes()),
-        body: excerpt(response.body()),
+        message: without_tokens(excerpt(message.as_bytes())),
+        body: without_tokens(excerpt(response.body())),
     })
+}
+
+/// Hides what the service echoes of a signed request: it explains a wrong signature with the canonical request,
+/// session token included.
+fn without_tokens(text: String) -> String {
+    const MARKS: [&str; 3] = ["x-amz-security-token", "x-amz-signature", "signature="];
+    let lower = text.to_ascii_lowercase();
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    while let Some(end_of_mark) = next_mark(&lower, from, &MARKS) {
+        let value = lower.get(end_of_mark..).unwrap_or_default();
+        // Between a name and its value: `:`, `=`, and of a header in words also spaces.
+        let start = end_of_mark + value.len() - value.trim_start_matches([':', '=', ' ']).len();
+        let value = lower.get(start..).unwrap_or_default();
+        let is_token = |c: char| c.is_ascii_alphanumeric() || "-_.~+/=%".contains(c);
+        let end = start + value.find(|c| !is_token(c)).unwrap_or(value.len());
+        out.push_str(text.get(from..start).unwrap_or_default());
+        // The names alone, as in a list of signed headers, hide nothing.
+        if end - start >= 16 {
+            out.push_str(REDACTED);
+        } else {
+            out.push_str(text.get(start..end).unwrap_or_default());
+        }
+        from = end;
+    }
+    out.push_str(text.get(from..).unwrap_or_default());
+    out
+}
+
+/// Where the next of the marks ends.
+fn next_mark(text: &str, from: usize, marks: &[&str]) -> Option<usize> {
+    let rest = text.get(from..)?;
+    marks
+        .iter()
+        .filter_map(|mark| Some((rest.find(mark)?, from + rest.find(mark)? + mark.len())))
+        .min()
+        .map(|found| found.1)
 }
 
 /// The bare name: without the URL after `:` and the name space before `#`.
@@ -158,6 +198,27 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(sanitized(raw), name);
+        }
+    }
+
+    #[test]
+    fn echoed_tokens_are_hidden() {
+        let token = "IQoJb3JpZ2luX2VjE/+aA==";
+        for (text, shown) in [
+            (
+                format!("x-amz-security-token:{token} host;x-amz-date"),
+                "x-amz-security-token:[redacted] host;x-amz-date",
+            ),
+            (
+                format!("é X-Amz-Security-Token={token}&X-Amz-Date=1"),
+                "é X-Amz-Security-Token=[redacted]&X-Amz-Date=1",
+            ),
+            (format!("Signature={}, x", "a".repeat(64)), "Signature=[redacted], x"),
+            ("host;x-amz-date;x-amz-security-token\\n".into(), "host;x-amz-date;x-amz-security-token\\n"),
+            ("Signature expired: 2023".into(), "Signature expired: 2023"),
+            ("x-amz-security-token".into(), "x-amz-security-token"),
+        ] {
+            assert_eq!(without_tokens(text), shown);
         }
     }
 }

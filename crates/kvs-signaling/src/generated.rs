@@ -959,7 +959,7 @@ impl ResolveEndpoint {
                 .pattern(crate::model::pattern::region, "a region such as us-west-2")
                 .done();
         }
-        if !(self.region.is_some()) && !(self.endpoint.is_some()) {
+        if self.region.is_none() && self.endpoint.is_none() {
             checks
                 .report(
                     rtc_core::validate::Field::new("region", "region"),

@@ -198,8 +198,13 @@ impl IceCache {
             Ok((servers, ttl)) => {
                 let servers: Arc<[IceServer]> = servers.into();
                 *outcome = Some(Ok(Arc::clone(&servers)));
-                let life = ttl.map(|ttl| ttl.saturating_sub(GRACE).min(LONGEST)).filter(|life| !life.is_zero());
-                self.land(key, &flight, life.map(|life| Slot::Ready { servers: Arc::clone(&servers), until: asked + life }));
+                let life =
+                    ttl.map(|ttl| ttl.saturating_sub(GRACE).min(LONGEST)).filter(|life| !life.is_zero());
+                self.land(
+                    key,
+                    &flight,
+                    life.map(|life| Slot::Ready { servers: Arc::clone(&servers), until: asked + life }),
+                );
                 Ok(servers)
             }
             Err(error) => {

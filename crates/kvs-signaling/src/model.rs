@@ -54,7 +54,9 @@ impl<'a> ArnParts<'a> {
         let (account, resource) = rest.split_once(':')?;
         let (kind, rest) = resource.split_once('/')?;
         let (name, created) = rest.split_once('/')?;
-        let good = partition.strip_prefix("aws").is_some_and(|p| p.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
+        let good = partition
+            .strip_prefix("aws")
+            .is_some_and(|p| p.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'))
             && all(region, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             && all(account, |b| b.is_ascii_digit())
             && all(kind, |b| b.is_ascii_lowercase())
@@ -85,7 +87,10 @@ impl ChannelArn {
         checks
             .text(Field::new("channel_arn", "ChannelARN"), &text)
             .length(Unit::Chars, Some(1), Some(1024))
-            .pattern(pattern::channel_arn, "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)")
+            .pattern(
+                pattern::channel_arn,
+                "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+            )
             .done();
         checks.finish()?;
         Ok(Self(text))
@@ -173,7 +178,11 @@ pub struct ChannelEndpoint {
     #[serde(rename(deserialize = "Protocol"), default, deserialize_with = "As::<Option<Same>>::deserialize")]
     pub protocol: Option<Protocol>,
     /// The URL.
-    #[serde(rename(deserialize = "ResourceEndpoint"), default, deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    #[serde(
+        rename(deserialize = "ResourceEndpoint"),
+        default,
+        deserialize_with = "As::<Option<Lenient>>::deserialize"
+    )]
     pub resource_endpoint: Option<String>,
 }
 
@@ -238,7 +247,11 @@ pub(crate) fn decode_endpoints(
 #[non_exhaustive]
 pub struct IceServerConfig {
     /// The servers; there may be none.
-    #[serde(rename(deserialize = "IceServerList"), default, deserialize_with = "As::<Items<Object>>::deserialize")]
+    #[serde(
+        rename(deserialize = "IceServerList"),
+        default,
+        deserialize_with = "As::<Items<Object>>::deserialize"
+    )]
     pub ice_server_list: Vec<TurnServer>,
 }
 

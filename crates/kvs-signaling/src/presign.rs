@@ -79,7 +79,8 @@ const OWN: [&str; 7] = [
 ];
 const CHANNEL: [&str; 2] = ["X-Amz-ChannelARN", "X-Amz-ClientId"];
 /// The headers that the signer writes.
-const OWN_HEADERS: [&str; 5] = ["host", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256", "authorization"];
+const OWN_HEADERS: [&str; 5] =
+    ["host", "x-amz-date", "x-amz-security-token", "x-amz-content-sha256", "authorization"];
 
 fn is_one_of(name: &str, names: &[&str]) -> bool {
     names.iter().any(|known| known.eq_ignore_ascii_case(name))
@@ -250,7 +251,9 @@ impl Pen<'_> {
         let signed_headers = names(&headers);
         let expires = subject.expires.to_string();
         let mut query = subject.query.clone();
-        let mut add = |name: &'static str, value: &str| query.push((name.into(), canonical::encode(value).into_owned().into()));
+        let mut add = |name: &'static str, value: &str| {
+            query.push((name.into(), canonical::encode(value).into_owned().into()))
+        };
         add("X-Amz-Algorithm", ALGORITHM);
         add("X-Amz-Credential", self.key.credential());
         add("X-Amz-Date", self.date.as_str());

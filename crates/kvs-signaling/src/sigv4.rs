@@ -41,7 +41,10 @@ pub struct Signer {
 
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signer").field("region", &self.region).field("service", &self.service).finish_non_exhaustive()
+        f.debug_struct("Signer")
+            .field("region", &self.region)
+            .field("service", &self.service)
+            .finish_non_exhaustive()
     }
 }
 
@@ -181,7 +184,11 @@ impl Signer {
     }
 
     /// The key of the day for these credentials.
-    pub(crate) fn day_key(&self, credentials: &Credentials, date: &AmzDate) -> Result<Arc<DayKey>, AuthError> {
+    pub(crate) fn day_key(
+        &self,
+        credentials: &Credentials,
+        date: &AmzDate,
+    ) -> Result<Arc<DayKey>, AuthError> {
         let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
         let fits = |key: &&Arc<DayKey>| {
             key.day == date.day
@@ -205,7 +212,12 @@ impl Signer {
         let access_key_id = credentials.access_key_id().to_owned();
         Ok(DayKey {
             day: date.day,
-            credential: format!("{access_key_id}/{}/{}/{}/aws4_request", date.date(), self.region, self.service),
+            credential: format!(
+                "{access_key_id}/{}/{}/{}/aws4_request",
+                date.date(),
+                self.region,
+                self.service
+            ),
             access_key_id,
             secret: credentials.secret_access_key().clone(),
             key,
@@ -215,7 +227,12 @@ impl Signer {
 }
 
 /// Appends the value of `authorization`.
-pub(crate) fn push_authorization(out: &mut String, key: &DayKey, headers: &[(&str, &str)], signature: &[u8; 32]) {
+pub(crate) fn push_authorization(
+    out: &mut String,
+    key: &DayKey,
+    headers: &[(&str, &str)],
+    signature: &[u8; 32],
+) {
     for part in [ALGORITHM, " Credential=", key.credential(), ", SignedHeaders="] {
         out.push_str(part);
     }

@@ -1,5 +1,7 @@
 //! Whole flows against the emulator over real sockets.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail a test, too")]
+
 use std::time::{Duration, SystemTime};
 
 use kvs_signaling::rtc_core::{ErrorKind, RetryPolicy};
@@ -29,11 +31,16 @@ async fn emulator() -> (Emulator, &'static str) {
 async fn from_the_endpoint_to_the_servers() {
     let (emulator, arn) = emulator().await;
     let client = builder(&emulator).build().unwrap();
-    let wanted = ChannelEndpointConfiguration::new().protocols([Protocol::Https, Protocol::Wss]).role(ChannelRole::Master);
+    let wanted = ChannelEndpointConfiguration::new()
+        .protocols([Protocol::Https, Protocol::Wss])
+        .role(ChannelRole::Master);
     let request = GetSignalingChannelEndpoint::new(arn).single_master_channel_endpoint_configuration(wanted);
     let reply = client.get_signaling_channel_endpoint(request).reply().await.unwrap();
     assert!(reply.request_id.is_some());
-    assert_eq!(reply.output.wss().unwrap(), format!("{}/kvs-signaling/master", emulator.url().replacen("http", "ws", 1)));
+    assert_eq!(
+        reply.output.wss().unwrap(),
+        format!("{}/kvs-signaling/master", emulator.url().replacen("http", "ws", 1))
+    );
     let https = reply.output.https().unwrap();
     let config =
         client.get_ice_server_config(GetIceServerConfig::new(arn)).discovered_endpoint(https).await.unwrap();
@@ -105,7 +112,9 @@ async fn channels_exist_or_not() {
     let call = || client.get_ice_server_config(GetIceServerConfig::new(other));
     let error = call().await.unwrap_err();
     assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::NotFound, 404));
-    emulator.seed(serde_json::json!({ "kvs-signaling": { "channels": [{ "channel_arn": other }] } })).unwrap();
+    emulator
+        .seed(serde_json::json!({ "kvs-signaling": { "channels": [{ "channel_arn": other }] } }))
+        .unwrap();
     assert!(call().await.is_ok());
     emulator.reset();
     assert_eq!(call().await.unwrap_err().kind(), ErrorKind::NotFound);
@@ -141,7 +150,9 @@ async fn the_quota_of_a_channel() {
 async fn a_fault_is_survived_by_repeating() {
     let (emulator, arn) = emulator().await;
     let client = builder(&emulator).retry(RetryPolicy::default().with_base(Duration::ZERO)).build().unwrap();
-    emulator.add_fault(Fault::new(Action::Html { status: 502 }).operation("get_ice_server_config").times(2)).unwrap();
+    emulator
+        .add_fault(Fault::new(Action::Html { status: 502 }).operation("get_ice_server_config").times(2))
+        .unwrap();
     let reply = client.get_ice_server_config(GetIceServerConfig::new(arn)).reply().await.unwrap();
     assert_eq!(reply.attempts, 3);
 }

@@ -1,5 +1,7 @@
 //! Refusals and faults: what they mean, whether they are repeated, and what never leaves twice.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail a test, too")]
+
 use std::time::{Duration, SystemTime};
 
 use kvs_signaling::rtc_core::http::Response;
@@ -39,9 +41,24 @@ fn answer(status: u16, error_type: Option<&str>, body: &str) -> Response<String>
 #[tokio::test]
 async fn where_the_name_of_a_refusal_stands() {
     for (error_type, body, code, detail) in [
-        (Some("ResourceNotFoundException:http://x.com/coral/"), r#"{"__type":"Other","Message":"m"}"#, Some("ResourceNotFoundException"), Some("m")),
-        (None, r#"{"__type":"com.amazonaws#InvalidClientException","code":"Other","message":"a","Message":"b"}"#, Some("InvalidClientException"), Some("a")),
-        (None, r#"{"code":"NotAuthorizedException","Message":"no"}"#, Some("NotAuthorizedException"), Some("no")),
+        (
+            Some("ResourceNotFoundException:http://x.com/coral/"),
+            r#"{"__type":"Other","Message":"m"}"#,
+            Some("ResourceNotFoundException"),
+            Some("m"),
+        ),
+        (
+            None,
+            r#"{"__type":"com.amazonaws#InvalidClientException","code":"Other","message":"a","Message":"b"}"#,
+            Some("InvalidClientException"),
+            Some("a"),
+        ),
+        (
+            None,
+            r#"{"code":"NotAuthorizedException","Message":"no"}"#,
+            Some("NotAuthorizedException"),
+            Some("no"),
+        ),
         (None, r#"{"Code":"BrandNewException"}"#, Some("BrandNewException"), None),
         (None, r#"{"Message":"Bad request."}"#, None, Some("Bad request.")),
         (None, "<html>no</html>", None, None),
@@ -90,10 +107,16 @@ async fn what_is_repeated() {
         if unsent { error.with_unsent(true) } else { error }
     };
     for (transport, kind) in [
-        (ScriptedTransport::new().answer(throttled()).answer(throttled()).answer(throttled()), ErrorKind::RateLimited),
+        (
+            ScriptedTransport::new().answer(throttled()).answer(throttled()).answer(throttled()),
+            ErrorKind::RateLimited,
+        ),
         (ScriptedTransport::new().json(500, "{}").json(503, "").json(502, "<html>"), ErrorKind::Unavailable),
         (ScriptedTransport::new().json(429, "{}").json(429, "{}").json(429, "{}"), ErrorKind::RateLimited),
-        (ScriptedTransport::new().fail(lost(false)).fail(lost(false)).fail(lost(true)), ErrorKind::Connection),
+        (
+            ScriptedTransport::new().fail(lost(false)).fail(lost(false)).fail(lost(true)),
+            ErrorKind::Connection,
+        ),
     ] {
         let error = call(&client(&transport)).await;
         assert_eq!((error.kind(), error.attempts(), error.is_retryable()), (kind, 3, true));
@@ -132,7 +155,9 @@ async fn a_wrong_clock_costs_exactly_one_attempt() {
         }
         assert_eq!(transport.requests()[2].headers()["x-amz-date"], "20230724T090702Z");
     }
-    for (message, date) in [("Signature expired: x", None), ("The request signature does not match", Some(an_hour_on))] {
+    for (message, date) in
+        [("Signature expired: x", None), ("The request signature does not match", Some(an_hour_on))]
+    {
         let transport = ScriptedTransport::new().answer(refusal("InvalidSignatureException", message, date));
         assert_eq!(call(&client(&transport)).await.attempts(), 1, "{message}");
     }

@@ -1,5 +1,7 @@
 //! The cache of ICE servers: one request at a time, no longer than the credentials live, no errors kept.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail a test, too")]
+
 use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Arc;
@@ -102,7 +104,9 @@ async fn a_failure_is_shared_by_those_who_wait_and_then_forgotten() {
     };
     let (mut first, mut second) = (pin!(cache.get(&key, fetch)), pin!(cache.get(&key, fetch)));
     let mut context = Context::from_waker(Waker::noop());
-    assert!(first.as_mut().poll(&mut context).is_pending() && second.as_mut().poll(&mut context).is_pending());
+    assert!(
+        first.as_mut().poll(&mut context).is_pending() && second.as_mut().poll(&mut context).is_pending()
+    );
     gate.add_permits(2);
     let (first, second) = (first.await.unwrap_err(), second.await.unwrap_err());
     assert!(first.service().is_none() && matches!(second.service(), Some(KvsError::Shared { .. })));
@@ -193,7 +197,8 @@ async fn the_composed_call() {
 
 #[tokio::test]
 async fn a_failure_makes_the_endpoint_be_found_again() {
-    let transport = ScriptedTransport::new().json(200, ENDPOINT).json(404, "{}").json(200, ENDPOINT).json(200, SERVERS);
+    let transport =
+        ScriptedTransport::new().json(200, ENDPOINT).json(404, "{}").json(200, ENDPOINT).json(200, SERVERS);
     let client = builder(&transport).build().unwrap();
     assert_eq!(client.ice_servers(IceServers::new(ARN)).await.unwrap_err().kind(), ErrorKind::NotFound);
     client.ice_servers(IceServers::new(ARN)).await.unwrap();
@@ -218,7 +223,11 @@ async fn credentials_go_only_where_the_service_lives() {
         let transport = ScriptedTransport::new().json(200, body).json(200, SERVERS);
         let client = builder(&transport).trusted_host("internal.example").build().unwrap();
         let result = client.ice_servers(IceServers::new(ARN)).await;
-        assert_eq!((result.is_ok(), transport.requests().len()), (trusted, 1 + usize::from(trusted)), "{endpoint}");
+        assert_eq!(
+            (result.is_ok(), transport.requests().len()),
+            (trusted, 1 + usize::from(trusted)),
+            "{endpoint}"
+        );
     }
     let transport = ScriptedTransport::new().json(200, "{}");
     let error = builder(&transport).build().unwrap().ice_servers(IceServers::new(ARN)).await.unwrap_err();

@@ -1,12 +1,14 @@
 //! Signature Version 4 against vectors of others: the public test suite, botocore, the JavaScript SDK, samples.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail a test, too")]
+
 use std::time::{Duration, SystemTime};
 
 use kvs_signaling::rtc_core::testing::ManualClock;
 use kvs_signaling::rtc_core::{Bytes, Revealed, Rule, http::Request};
 use kvs_signaling::{
-    ChannelArn, Client, Credentials, NameValue, PresignConnectAsMaster, PresignConnectAsViewer, ResolveEndpoint,
-    SignRequest, Signer,
+    ChannelArn, Client, Credentials, NameValue, PresignConnectAsMaster, PresignConnectAsViewer,
+    ResolveEndpoint, SignRequest, Signer,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -21,7 +23,7 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 fn instant(text: &str) -> SystemTime {
     let number = |range: std::ops::Range<usize>| text[range].parse::<u64>().unwrap();
     let (year, month, day) = (number(0..4), number(5..7), number(8..10));
-    let leap = |y: u64| y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
+    let leap = |y: u64| y.is_multiple_of(4) && (!y.is_multiple_of(100) || y.is_multiple_of(400));
     let years: u64 = (1970..year).map(|y| if leap(y) { 366 } else { 365 }).sum();
     let lengths = [31, if leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let days = years + lengths[..usize::try_from(month - 1).unwrap()].iter().sum::<u64>() + day - 1;
@@ -30,10 +32,12 @@ fn instant(text: &str) -> SystemTime {
 }
 
 fn client(credentials: &Value, now: &str) -> Client {
-    let region = if text(credentials, "region").is_empty() { "us-west-2" } else { text(credentials, "region") };
+    let region =
+        if text(credentials, "region").is_empty() { "us-west-2" } else { text(credentials, "region") };
     let own = Credentials::new(text(credentials, "access_key_id"), text(credentials, "secret_access_key"))
         .with_session_token(text(credentials, "session_token"));
-    let own = if text(credentials, "secret_access_key").is_empty() { Credentials::new("A", "B") } else { own };
+    let own =
+        if text(credentials, "secret_access_key").is_empty() { Credentials::new("A", "B") } else { own };
     Client::builder(own).region(region).clock(ManualClock::new(instant(now))).build().unwrap()
 }
 
@@ -57,7 +61,10 @@ fn sign_request(input: &Value) -> SignRequest {
     request = request.service(text(input, "service"));
     request.expires = input["expires"].as_u64().map_or(299, |n| n.try_into().unwrap());
     let flag = |name: &str| input[name].as_bool().unwrap_or(false);
-    request.normalize(flag("normalize")).sign_body(flag("sign_body")).omit_session_token(flag("omit_session_token"))
+    request
+        .normalize(flag("normalize"))
+        .sign_body(flag("sign_body"))
+        .omit_session_token(flag("omit_session_token"))
 }
 
 /// The parameters of a presigned URL in a fixed order; everything else stays as it is.
@@ -89,7 +96,8 @@ async fn vectors() {
         };
         let output = output.unwrap();
         for (path, expected) in vector["expect"].as_object().unwrap() {
-            let found = path.split('.').fold(&output, |value, name| &value[name]).as_str().unwrap_or_default();
+            let found =
+                path.split('.').fold(&output, |value, name| &value[name]).as_str().unwrap_or_default();
             let expected = expected.as_str().unwrap();
             let same = if path == "url" { sorted(found) == sorted(expected) } else { found == expected };
             assert!(same, "{} {path}:\n{found}\n{expected}", vector["name"]);
@@ -102,7 +110,8 @@ async fn vectors() {
 async fn both_signers_agree() {
     let credentials = Credentials::new("AKIDEXAMPLE", "secret").with_session_token("to+ken/==");
     let now = "2023-07-24T08:07:02Z";
-    let client = Client::builder(credentials.clone()).region("us-west-2").clock(ManualClock::new(instant(now)));
+    let client =
+        Client::builder(credentials.clone()).region("us-west-2").clock(ManualClock::new(instant(now)));
     let client = client.build().unwrap();
     let signer = Signer::new("us-west-2", "kinesisvideo");
     for url in [
@@ -168,7 +177,8 @@ async fn what_cannot_be_signed() {
         (base().headers([NameValue::new("a b", "x")]), "headers", Rule::Pattern),
     ] {
         let error = client.sign_request(request.clone()).await.unwrap_err();
-        let violations: Vec<_> = error.violations().unwrap().iter().map(|v| (v.field.as_ref(), v.rule)).collect();
+        let violations: Vec<_> =
+            error.violations().unwrap().iter().map(|v| (v.field.as_ref(), v.rule)).collect();
         assert_eq!(violations, [(field, rule)], "{request:?}");
     }
     let own = base().query([NameValue::new("X-Amz-ChannelARN", ARN), NameValue::new("X-Amz-Other", "1")]);

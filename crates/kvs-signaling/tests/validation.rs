@@ -1,10 +1,13 @@
 //! What is refused before anything is sent.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail a test, too")]
+
 use kvs_signaling::rtc_core::testing::ScriptedTransport;
 use kvs_signaling::rtc_core::{ErrorKind, Rule, Violations};
 use kvs_signaling::{
-    ChannelArn, ChannelEndpointConfiguration, Client, Credentials, GetIceServerConfig, GetSignalingChannelEndpoint,
-    IceServers, PresignConnectAsMaster, PresignConnectAsViewer, ResolveEndpoint, StunUrl,
+    ChannelArn, ChannelEndpointConfiguration, Client, Credentials, GetIceServerConfig,
+    GetSignalingChannelEndpoint, IceServers, PresignConnectAsMaster, PresignConnectAsViewer, ResolveEndpoint,
+    StunUrl,
 };
 
 const ARN: &str = "arn:aws:kinesisvideo:us-west-2:123456789012:channel/demo/1234567890123";
@@ -133,7 +136,10 @@ fn addresses() {
         (at("us-east-1").use_dual_stack(true), "https://kinesisvideo.us-east-1.api.aws"),
         (at("us-east-1").use_fips(true).use_dual_stack(true), "https://kinesisvideo-fips.us-east-1.api.aws"),
         (at("cn-north-1"), "https://kinesisvideo.cn-north-1.amazonaws.com.cn"),
-        (at("cn-north-1").use_dual_stack(true), "https://kinesisvideo.cn-north-1.api.amazonwebservices.com.cn"),
+        (
+            at("cn-north-1").use_dual_stack(true),
+            "https://kinesisvideo.cn-north-1.api.amazonwebservices.com.cn",
+        ),
         (at("us-gov-east-1").use_fips(true), "https://kinesisvideo-fips.us-gov-east-1.amazonaws.com"),
         (at("eusc-de-east-1"), "https://kinesisvideo.eusc-de-east-1.amazonaws.eu"),
         (at("us-iso-east-1"), "https://kinesisvideo.us-iso-east-1.c2s.ic.gov"),
@@ -162,7 +168,10 @@ fn addresses() {
     for (request, url) in [
         (stun("us-west-1"), "stun:stun.kinesisvideo.us-west-1.amazonaws.com:443"),
         (stun("us-west-1").use_dual_stack(true), "stun:stun.kinesisvideo.us-west-1.api.aws:443"),
-        (stun("us-gov-east-1").use_fips(true), "stuns:stun.kinesisvideo-fips.us-gov-east-1.amazonaws.com:443"),
+        (
+            stun("us-gov-east-1").use_fips(true),
+            "stuns:stun.kinesisvideo-fips.us-gov-east-1.amazonaws.com:443",
+        ),
         (stun("cn-north-1"), "stun:stun.kinesisvideo.cn-north-1.amazonaws.com.cn:443"),
     ] {
         assert_eq!(Client::stun_url(request).unwrap().url, url);
@@ -193,7 +202,8 @@ async fn nothing_is_sent_when_the_input_or_the_credentials_are_bad() {
     let error = good.get_ice_server_config(GetIceServerConfig::new("x")).await.unwrap_err();
     assert_eq!((error.kind(), error.was_sent(), error.attempts()), (ErrorKind::InvalidInput, false, 0));
     assert_eq!(good.ice_servers(IceServers::new("x")).await.unwrap_err().kind(), ErrorKind::InvalidInput);
-    for credentials in [Credentials::new("", "s"), Credentials::new("AKID", ""), Credentials::new("A/B", "s")] {
+    for credentials in [Credentials::new("", "s"), Credentials::new("AKID", ""), Credentials::new("A/B", "s")]
+    {
         let client = client(credentials);
         let error = client.get_ice_server_config(GetIceServerConfig::new(ARN)).await.unwrap_err();
         assert_eq!((error.kind(), error.was_sent()), (ErrorKind::Unauthenticated, false));

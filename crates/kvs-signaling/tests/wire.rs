@@ -1,13 +1,15 @@
 //! What goes out and how answers are read, without a network.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail a test, too")]
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use kvs_signaling::rtc_core::testing::{ManualClock, ScriptedTransport};
-use kvs_signaling::rtc_core::{ErrorKind, Revealed, RetryPolicy};
+use kvs_signaling::rtc_core::{ErrorKind, RetryPolicy, Revealed};
 use kvs_signaling::{
-    ChannelEndpointConfiguration, ChannelRole, Client, Credentials, GetIceServerConfig, GetSignalingChannelEndpoint,
-    IceService, Protocol,
+    ChannelEndpointConfiguration, ChannelRole, Client, Credentials, GetIceServerConfig,
+    GetSignalingChannelEndpoint, IceService, Protocol,
 };
 use serde_json::{Value, json};
 
@@ -76,7 +78,11 @@ async fn ice(body: &str) -> Result<Value, ErrorKind> {
 
 #[tokio::test]
 async fn lenient_values() {
-    let server = |extra: &str| format!(r#"{{"IceServerList":[{{"Username":"1700000300:YQ==","Password":"p+/=","Uris":["turn:a",null]{extra}}}]}}"#);
+    let server = |extra: &str| {
+        format!(
+            r#"{{"IceServerList":[{{"Username":"1700000300:YQ==","Password":"p+/=","Uris":["turn:a",null]{extra}}}]}}"#
+        )
+    };
     for (ttl, number, documented) in [
         (r#","Ttl":300"#, json!(300), json!(true)),
         (r#","Ttl":"86400","New":{}"#, json!(86400), json!(true)),
@@ -91,7 +97,8 @@ async fn lenient_values() {
         }] });
         assert_eq!(output, expected, "{ttl}");
     }
-    for none in ["{}", r#"{"IceServerList":[]}"#, r#"{"IceServerList":null}"#, r#"{"IceServerList":[null]}"#] {
+    for none in ["{}", r#"{"IceServerList":[]}"#, r#"{"IceServerList":null}"#, r#"{"IceServerList":[null]}"#]
+    {
         assert_eq!(ice(none).await.unwrap(), json!({ "ice_server_list": [] }), "{none}");
     }
 }
@@ -120,9 +127,14 @@ async fn endpoints_of_any_case_and_of_unknown_protocols() {
     let body = r#"{"ResourceEndpointList":[{"Protocol":"quic","ResourceEndpoint":"q://x"},null,
         {"Protocol":"https","ResourceEndpoint":"https://h"},{"Protocol":"WSS","ResourceEndpoint":"wss://w"},{}]}"#;
     let transport = ScriptedTransport::new().json(200, body);
-    let endpoints =
-        client(&transport).get_signaling_channel_endpoint(GetSignalingChannelEndpoint::new(ARN)).await.unwrap();
-    assert_eq!((endpoints.https(), endpoints.wss(), endpoints.webrtc()), (Some("https://h"), Some("wss://w"), None));
+    let endpoints = client(&transport)
+        .get_signaling_channel_endpoint(GetSignalingChannelEndpoint::new(ARN))
+        .await
+        .unwrap();
+    assert_eq!(
+        (endpoints.https(), endpoints.wss(), endpoints.webrtc()),
+        (Some("https://h"), Some("wss://w"), None)
+    );
     let output = serde_json::to_value(&endpoints).unwrap();
     assert_eq!(output["resource_endpoint_list"][0]["protocol"], "quic");
     assert_eq!((&output["https"], &output["webrtc"]), (&json!("https://h"), &json!(null)));
@@ -133,16 +145,24 @@ async fn endpoints_of_any_case_and_of_unknown_protocols() {
 async fn nothing_prints_a_secret() {
     let body = r#"{"IceServerList":[{"Username":"u","Password":"canary-password","Ttl":300,"Uris":[]}]}"#;
     let transport = ScriptedTransport::new().json(200, body).json(403, r#"{"message":"no"}"#);
-    let credentials =
-        Credentials::new("CANARYID", "canary-secret").with_session_token("canary-token");
-    let client = Client::builder(credentials.clone()).region("us-west-2").transport(transport.clone()).build().unwrap();
+    let credentials = Credentials::new("CANARYID", "canary-secret").with_session_token("canary-token");
+    let client = Client::builder(credentials.clone())
+        .region("us-west-2")
+        .transport(transport.clone())
+        .build()
+        .unwrap();
     let config = client.get_ice_server_config(GetIceServerConfig::new(ARN)).await.unwrap();
     let error = client.get_ice_server_config(GetIceServerConfig::new(ARN)).await.unwrap_err();
     let signed = client
-        .presign_connect_as_master(kvs_signaling::PresignConnectAsMaster::new(ARN).endpoint("wss://example.com"))
+        .presign_connect_as_master(
+            kvs_signaling::PresignConnectAsMaster::new(ARN).endpoint("wss://example.com"),
+        )
         .await
         .unwrap();
-    let text = format!("{client:?} {credentials:?} {config:?} {error:?} {error} {signed:?} {:?}", transport.requests());
+    let text = format!(
+        "{client:?} {credentials:?} {config:?} {error:?} {error} {signed:?} {:?}",
+        transport.requests()
+    );
     let json = serde_json::to_string(&(config, signed.clone())).unwrap();
     for canary in ["canary", "CANARYID", signed.signature.expose()] {
         assert!(!json.contains(canary), "{canary} in {json}");
@@ -174,5 +194,7 @@ async fn a_provider_is_asked_for_every_attempt() {
     let tokens: Vec<_> =
         transport.requests().iter().map(|r| r.headers()["x-amz-security-token"].clone()).collect();
     assert_eq!(tokens, ["token0", "token1"]);
-    assert!(transport.requests()[1].headers()["authorization"].to_str().unwrap().contains("Credential=AKID1/"));
+    assert!(
+        transport.requests()[1].headers()["authorization"].to_str().unwrap().contains("Credential=AKID1/")
+    );
 }

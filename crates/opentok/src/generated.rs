@@ -171,7 +171,7 @@ impl CreateSession {
     pub fn validate(&self) -> Result<(), Violations> {
         let mut checks = Checks::new();
         if self.archive_mode == Some(ArchiveMode::Always)
-            && !(self.media_mode == MediaMode::Routed)
+            && self.media_mode != MediaMode::Routed
         {
             checks
                 .report(
@@ -181,7 +181,7 @@ impl CreateSession {
                     "archive mode always needs media mode routed",
                 );
         }
-        if self.e2ee && !(self.media_mode == MediaMode::Routed) {
+        if self.e2ee && self.media_mode != MediaMode::Routed {
             checks
                 .report(
                     rtc_core::validate::Field::new("e2ee", "e2ee"),
@@ -227,8 +227,7 @@ impl CreateSession {
                     None,
                 );
         }
-        if self.archive_name.is_some()
-            && !(self.archive_mode == Some(ArchiveMode::Always))
+        if self.archive_name.is_some() && self.archive_mode != Some(ArchiveMode::Always)
         {
             checks
                 .report(
@@ -239,7 +238,7 @@ impl CreateSession {
                 );
         }
         if self.archive_resolution.is_some()
-            && !(self.archive_mode == Some(ArchiveMode::Always))
+            && self.archive_mode != Some(ArchiveMode::Always)
         {
             checks
                 .report(

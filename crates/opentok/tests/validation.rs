@@ -81,7 +81,7 @@ async fn rules_of_the_fields_of_a_session() {
         "1.2.3.4\n",
         "",
     ] {
-        assert_eq!(create(new().location(text)).await, [location.clone()], "{text:?}");
+        assert_eq!(create(new().location(text)).await, std::slice::from_ref(&location), "{text:?}");
     }
     let one_of = |field, wire| vec![rule(field, wire, Rule::OneOf, None)];
     assert_eq!(create(new().media_mode("blah")).await, one_of("media_mode", "p2p.preference"));

@@ -56,6 +56,10 @@ fn environment(emulator: &Emulator) -> String {
     export("OPENTOK_API_KEY", opentok.api_key());
     export("OPENTOK_API_SECRET", opentok.api_secret());
     export("OPENTOK_ENDPOINT", &opentok.url());
+    let enablex = emulator.enablex();
+    export("ENABLEX_APP_ID", enablex.app_id());
+    export("ENABLEX_APP_KEY", enablex.app_key());
+    export("ENABLEX_ENDPOINT", &enablex.url());
     export("SORA_RPC_URL", &emulator.sora().rpc_url());
     out
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use rtc_emulator::Emulator;
 
+mod mediasfu;
 mod opentok;
 
 /// What a story needs: the emulator, and a place to tell what happened.
@@ -57,6 +58,7 @@ pub async fn run(out: &mut (dyn Write + Send), color: bool) -> Result<(), String
         .map_err(|e| e.to_string())?;
     let mut stage = Stage { emulator: &emulator, out, color, steps: 0 };
     story!(stage, "OpenTok: a session and a token for the host", opentok::play);
+    story!(stage, "MediaSFU: a room, a guest and a call made twice", mediasfu::play);
     let steps = stage.steps;
     writeln!(stage.out, "{steps} steps, all as promised, in {:.1} s", begun.elapsed().as_secs_f64())
         .map_err(|e| e.to_string())

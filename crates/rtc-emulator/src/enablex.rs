@@ -23,7 +23,8 @@ use hub::Hub;
 use signaling::Service;
 
 /// Where the API is mounted; the older samples use the other two.
-const PREFIXES: [&str; 3] = ["/video/v2", "/video/v1", "/v1"];
+// The oldest samples also write `/v1`; on this port that is MediaSFU.
+const PREFIXES: [&str; 2] = ["/video/v2", "/video/v1"];
 
 pub(crate) struct EnableX {
     hub: Arc<Hub>,

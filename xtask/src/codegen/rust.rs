@@ -466,13 +466,16 @@ fn rule(out: &mut String, spec: &Spec, fields: &[Field], rule: &Rule, checks: &s
 
 fn condition(spec: &Spec, field: &Field, condition: &Condition) -> String {
     let name = field.name.as_ref();
-    let set = match shape(field) {
-        Shape::Optional => format!("self.{name}.is_some()"),
-        Shape::List => format!("!self.{name}.is_empty()"),
-        Shape::Plain if field.element() == "bool" => format!("self.{name}"),
-        Shape::Plain => "true".into(),
+    let set = |wanted: bool| match (shape(field), wanted) {
+        (Shape::Optional, true) => format!("self.{name}.is_some()"),
+        (Shape::Optional, false) => format!("self.{name}.is_none()"),
+        (Shape::List, true) => format!("!self.{name}.is_empty()"),
+        (Shape::List, false) => format!("self.{name}.is_empty()"),
+        (Shape::Plain, _) if field.element() == "bool" => format!("{}self.{name}", if wanted { "" } else { "!" }),
+        (Shape::Plain, _) => wanted.to_string(),
     };
-    let is = |value: &str| {
+    let equals = |value: &str, wanted: bool| {
+        let operator = if wanted { "==" } else { "!=" };
         let value = if let Some(e) = spec.enums.iter().find(|e| e.name.as_ref() == field.element()) {
             let variant =
                 e.values.iter().find(|v| v.wire.as_ref() == value).map_or(value, |v| v.name.as_ref());
@@ -483,18 +486,17 @@ fn condition(spec: &Spec, field: &Field, condition: &Condition) -> String {
             value.to_owned()
         };
         match (shape(field), field.element()) {
-            (Shape::Optional, "text") => format!("self.{name}.as_deref() == Some({value})"),
-            (Shape::Optional, _) => format!("self.{name} == Some({value})"),
-            (_, "bool") if value == "true" => format!("self.{name}"),
-            (_, "bool") => format!("!self.{name}"),
-            _ => format!("self.{name} == {value}"),
+            (Shape::Optional, "text") => format!("self.{name}.as_deref() {operator} Some({value})"),
+            (Shape::Optional, _) => format!("self.{name} {operator} Some({value})"),
+            (_, "bool") => format!("{}self.{name}", if (value == "true") == wanted { "" } else { "!" }),
+            _ => format!("self.{name} {operator} {value}"),
         }
     };
     match condition {
-        Condition::Set(_) => set,
-        Condition::Unset(_) => format!("!({set})"),
-        Condition::Is(_, value) => is(value),
-        Condition::Not(_, value) => format!("!({})", is(value)),
+        Condition::Set(_) => set(true),
+        Condition::Unset(_) => set(false),
+        Condition::Is(_, value) => equals(value, true),
+        Condition::Not(_, value) => equals(value, false),
     }
 }
 

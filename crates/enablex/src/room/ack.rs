@@ -86,10 +86,12 @@ fn service(error: EnableXError) -> Error {
 /// The refusal that an error value tells of: an object with a code under one of several names, or a plain text.
 pub(super) fn refusal(operation: &'static str, error: &Value) -> EnableXError {
     let first = |paths: &[&str]| paths.iter().filter_map(|path| error.pointer(path)).collect::<Vec<_>>();
-    let codes = first(&["/result", "/status/resultCode", "/status/error/errorCode", "/errorCode", "/code", ""]);
+    let codes =
+        first(&["/result", "/status/resultCode", "/status/error/errorCode", "/errorCode", "/code", ""]);
     let texts = first(&["/desc", "/msg", "/message", "/status/error/errorDesc", "/errorDesc", "/error", ""]);
     let code = codes.into_iter().filter_map(whole_number).find(|code| *code != 0);
-    let message = texts.into_iter().filter_map(Value::as_str).find(|text| !text.is_empty()).map(str::to_owned);
+    let message =
+        texts.into_iter().filter_map(Value::as_str).find(|text| !text.is_empty()).map(str::to_owned);
     let own = || code.and_then(codes::session).map_or("the room refused it", |row| row.1).to_owned();
     let message = message.map_or_else(own, |text| rtc_core::encode::excerpt(text.as_bytes()));
     EnableXError::Room { operation, code, message }
@@ -122,10 +124,20 @@ mod tests {
     #[test]
     fn the_forms_of_refusal() {
         for (args, code, message, kind) in [
-            (json!(["error", { "result": 4121 }]), Some(4121), "the room is in this lock state already", ErrorKind::Conflict),
+            (
+                json!(["error", { "result": 4121 }]),
+                Some(4121),
+                "the room is in this lock state already",
+                ErrorKind::Conflict,
+            ),
             (json!([{ "result": "1168", "msg": "no" }]), Some(1168), "no", ErrorKind::PermissionDenied),
             (json!(["success", { "result": 2102, "msg": "full" }]), Some(2102), "full", ErrorKind::Conflict),
-            (json!([null, { "errorCode": 7019, "errorDesc": "runs" }]), Some(7019), "runs", ErrorKind::Conflict),
+            (
+                json!([null, { "errorCode": 7019, "errorDesc": "runs" }]),
+                Some(7019),
+                "runs",
+                ErrorKind::Conflict,
+            ),
             (
                 json!(["error", { "status": { "resultCode": 7019, "error": { "errorCode": 7019, "errorDesc": "runs" } } }]),
                 Some(7019),
@@ -137,8 +149,7 @@ mod tests {
             (json!(["error", 9999]), Some(9999), "the room refused it", ErrorKind::Other),
         ] {
             let error = Ack::read("lock_room", args.as_array().unwrap()).unwrap_err();
-            let expected =
-                EnableXError::Room { operation: "lock_room", code, message: message.to_owned() };
+            let expected = EnableXError::Room { operation: "lock_room", code, message: message.to_owned() };
             assert_eq!(error.service(), Some(&expected), "{args}");
             assert_eq!((error.kind(), error.was_sent()), (kind, true), "{args}");
         }
@@ -147,7 +158,11 @@ mod tests {
     #[test]
     fn other_forms_are_not_understood() {
         for args in [json!([7]), json!(["maybe", {}]), json!([[]]), json!([true])] {
-            assert_eq!(Ack::read("x", args.as_array().unwrap()).unwrap_err().kind(), ErrorKind::Protocol, "{args}");
+            assert_eq!(
+                Ack::read("x", args.as_array().unwrap()).unwrap_err().kind(),
+                ErrorKind::Protocol,
+                "{args}"
+            );
         }
     }
 }

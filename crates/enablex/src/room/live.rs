@@ -7,17 +7,17 @@ use std::time::Duration;
 use rtc_core::transport::channel::{Connect, ConnectError};
 use rtc_core::transport::socketio::{self, Events, Socket, SocketError, SocketOptions};
 use rtc_core::{
-    ClientConfig, Clock, DecodeError, EndpointPolicy, Reason, Secret, TransportError,
-    TransportErrorKind, Trust, timeout,
+    ClientConfig, Clock, DecodeError, EndpointPolicy, Reason, Secret, TransportError, TransportErrorKind,
+    Trust, timeout,
 };
 use serde_json::{Map, Value, json};
 use tokio::sync::broadcast;
 use tokio::task::AbortHandle;
 
+use super::Command;
 use super::ack::{self, Ack, Joined};
 use super::event::{Disconnected, RoomEvent};
 use super::state::{Phase, RoomState};
-use super::Command;
 use crate::error::{EnableXError, Error, Result};
 use crate::model;
 use crate::operation::{
@@ -384,10 +384,12 @@ fn failed(operation: &'static str, error: SocketError, limit: Duration) -> Error
     let sent = |error: Error| error.with_exchange(1, true);
     match error {
         SocketError::Connect(ConnectError::Transport(error)) => error.into(),
-        SocketError::Connect(ConnectError::Refused(response)) => match model::refusal(operation, &response) {
-            Some(refusal) => sent(Error::new(Reason::Service(refusal))),
-            None => TransportError::new(TransportErrorKind::Protocol).into(),
-        },
+        SocketError::Connect(ConnectError::Refused(response)) => {
+            match model::refusal(operation, &response, str::to_owned) {
+                Some(refusal) => sent(Error::new(Reason::Service(refusal))),
+                None => TransportError::new(TransportErrorKind::Protocol).into(),
+            }
+        }
         SocketError::Refused(reason) => sent(Error::new(Reason::Service(ack::refusal(operation, &reason)))),
         SocketError::Timeout => late(limit),
         SocketError::Closed { .. } => sent(closed()),

@@ -87,7 +87,7 @@ impl RoomState {
     }
 
     /// Whether the room would refuse `operation` (a name like `lock_room`) as things stand. The room has the last
-    /// word: what is not known does not stop a command.
+    /// word: what it has not told does not stop a command, but for the role, which must be the moderator's.
     ///
     /// # Errors
     /// The refusal, with the code that the vendor's own libraries give.
@@ -117,14 +117,16 @@ impl RoomState {
             self.add(participant);
         }
         let user = snapshot.user.clone().unwrap_or_default();
-        self.client_id = user.client_id.clone().or_else(|| snapshot.client_id.clone()).or(self.client_id.take());
+        self.client_id =
+            user.client_id.clone().or_else(|| snapshot.client_id.clone()).or(self.client_id.take());
         let listed = self.client_id.as_ref().and_then(|id| self.participants.get(id));
         self.role = user.role.clone().or_else(|| listed.and_then(|p| p.role.clone()));
         self.room_id.clone_from(&snapshot.id);
         let room = snapshot.room.clone().unwrap_or_default();
         (self.locked, self.muted, self.conf_num) = (room.locked, room.mute, room.conf_num);
         let subscription = snapshot.subscription.as_ref();
-        self.recording_subscribed = subscription.map(|s| s.get("recording").and_then(Value::as_bool) == Some(true));
+        self.recording_subscribed =
+            subscription.map(|s| s.get("recording").and_then(Value::as_bool) == Some(true));
     }
 
     fn add(&mut self, participant: &Participant) {

@@ -112,6 +112,7 @@ async fn command<C: Command>(command: C, input: Input, run: &Run) -> Outcome {
         Err(error) => run.failed(&error),
     };
     // Entering is not what a case is about.
-    outcome.frames = server.map(|server| server.frames().split_off(1)).unwrap_or_default();
+    let frames = server.map(|server| server.frames()).unwrap_or_default();
+    outcome.frames = frames.into_iter().skip(1).collect();
     outcome
 }

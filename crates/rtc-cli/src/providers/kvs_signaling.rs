@@ -17,7 +17,8 @@ fn client(run: &Run) -> kvs_signaling::Result<Client> {
     )
     .with_session_token(run.credential("session_token", "AWS_SESSION_TOKEN"));
     let mut builder = configure!(Client::builder(credentials), run, "AWS_ENDPOINT_URL");
-    if let Some(region) = own("region", "AWS_REGION").or_else(|| own("default_region", "AWS_DEFAULT_REGION")) {
+    if let Some(region) = own("region", "AWS_REGION").or_else(|| own("default_region", "AWS_DEFAULT_REGION"))
+    {
         builder = builder.region(region);
     }
     // An endpoint that is given wins over those of the environment.
@@ -25,10 +26,13 @@ fn client(run: &Run) -> kvs_signaling::Result<Client> {
         if let Some(url) = own("endpoint_url_kinesis_video", "AWS_ENDPOINT_URL_KINESIS_VIDEO") {
             builder = builder.control_endpoint(url);
         }
-        if let Some(url) = own("endpoint_url_kinesis_video_signaling", "AWS_ENDPOINT_URL_KINESIS_VIDEO_SIGNALING") {
+        if let Some(url) =
+            own("endpoint_url_kinesis_video_signaling", "AWS_ENDPOINT_URL_KINESIS_VIDEO_SIGNALING")
+        {
             builder = builder.signaling_endpoint(url);
         }
-        let is_on = |name, variable| own(name, variable).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let is_on =
+            |name, variable| own(name, variable).is_some_and(|value| value.eq_ignore_ascii_case("true"));
         builder = builder
             .use_fips(is_on("use_fips_endpoint", "AWS_USE_FIPS_ENDPOINT"))
             .use_dual_stack(is_on("use_dualstack_endpoint", "AWS_USE_DUALSTACK_ENDPOINT"));
@@ -49,7 +53,8 @@ pub(super) async fn run(operation: &str, mut input: Input, run: &Run) -> Option<
             let checked = input.check(request.validate()).map_err(Error::from);
             return Some(run.local(checked.and_then(|()| Client::stun_url(request))));
         }
-        _ => {}
+        known if generated::OPERATIONS.iter().any(|o| o.name == known) => {}
+        _ => return None,
     }
     let (socket, run) = without_socket(operation, run);
     let client = match client(&run) {
@@ -66,7 +71,8 @@ pub(super) async fn run(operation: &str, mut input: Input, run: &Run) -> Option<
         }
         "sign_request" => {
             let mut faults = Vec::new();
-            let (query, headers) = (pairs(&mut input, "query", &mut faults), pairs(&mut input, "headers", &mut faults));
+            let (query, headers) =
+                (pairs(&mut input, "query", &mut faults), pairs(&mut input, "headers", &mut faults));
             let mut request = generated::sign_request(&mut input);
             (request.query, request.headers) = (query, headers);
             match check(faults, input, request.validate()) {
@@ -104,7 +110,8 @@ pub(super) async fn run(operation: &str, mut input: Input, run: &Run) -> Option<
 /// The endpoint of a presigned URL is the channel's WebSocket, not the base of the client's calls.
 fn without_socket(operation: &str, run: &Run) -> (Option<String>, Run) {
     let is_socket = |url: &&String| url.starts_with("wss:") || url.starts_with("ws:");
-    let socket = run.endpoint.as_ref().filter(|_| operation.starts_with("presign_")).filter(is_socket).cloned();
+    let socket =
+        run.endpoint.as_ref().filter(|_| operation.starts_with("presign_")).filter(is_socket).cloned();
     let mut run = run.clone();
     if socket.is_some() {
         run.endpoint = None;

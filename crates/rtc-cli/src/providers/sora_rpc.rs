@@ -56,13 +56,13 @@ pub(super) async fn run(operation: &str, mut input: Input, run: &Run) -> Option<
             let checked = input.check(request.validate()).map_err(Error::from);
             notify(run, checked.and_then(|()| Message::raw(request.method, request.params))).await
         }
-        "rpc_methods" if is_offline(run) => offline::rpc_methods(run),
-        "rpc_methods" => match client(run).await {
-            Ok(client) => {
-                run.done(&serde_json::json!({ "rpc_methods": client.rpc_methods() }), None, None, 0)
+        "rpc_methods" => {
+            let request = generated::rpc_methods(&mut input);
+            match input.check(request.validate()).map_err(Error::from) {
+                Ok(()) => rpc_methods(run).await,
+                Err(error) => run.failed(&error),
             }
-            Err(refused) => refused,
-        },
+        }
         "request_simulcast_rid" => typed(run, generated::request_simulcast_rid(&mut input), input).await,
         "request_spotlight_rid" => typed(run, generated::request_spotlight_rid(&mut input), input).await,
         "reset_spotlight_rid" => typed(run, generated::reset_spotlight_rid(&mut input), input).await,

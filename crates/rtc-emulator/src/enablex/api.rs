@@ -87,11 +87,12 @@ fn create_room(hub: &Hub, exchange: &Exchange, body: &Value) -> Result<Value, Re
             settings.insert(name.into(), count.to_string().into());
         }
     }
-    let mut sip = json!({ "enabled": body.pointer("/sip/enabled") == Some(&Value::Bool(true)) });
-    if sip["enabled"] == true {
-        sip["pin"] = hub.shared.ids.digits(6).parse::<u64>().unwrap_or_default().into();
-        sip["meeting_id"] = hub.shared.ids.digits(9).parse::<u64>().unwrap_or_default().into();
-    }
+    let digits = |n| hub.shared.ids.digits(n).parse::<u64>().unwrap_or_default();
+    let sip = if body.pointer("/sip/enabled") == Some(&Value::Bool(true)) {
+        json!({ "enabled": true, "pin": digits(6), "meeting_id": digits(9) })
+    } else {
+        json!({ "enabled": false })
+    };
     let room_id = hub.shared.ids.hex(24);
     let info = json!({
         "name": body["name"],
@@ -124,15 +125,18 @@ fn starts(settings: &Map<String, Value>) -> Option<SystemTime> {
 }
 
 fn create_token(hub: &Hub, exchange: &Exchange, body: &Value) -> Result<Value, Refusal> {
-    if body.get("data").is_some_and(|data| !data.as_object().is_some_and(|d| d.len() <= DATA_MEMBERS)) {
+    if body.get("data").is_some_and(|data| data.as_object().is_none_or(|d| d.len() > DATA_MEMBERS)) {
         let message = "data must be an object of at most 5 members".into();
         return Err(Refusal::Name(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_ERROR", message));
     }
     let room_id = exchange.params.get("room_id").unwrap_or_default();
     let role = body["role"].as_str().unwrap_or_default();
     let mut data = hub.lock();
-    let room = data.rooms.get(room_id).ok_or_else(|| Refusal::Number(40001, "Not found", "Room not found".into()))?;
-    let settings = room.info["settings"].as_object().cloned().unwrap_or_default();
+    let room = data
+        .rooms
+        .get(room_id)
+        .ok_or_else(|| Refusal::Number(40001, "Not found", "Room not found".into()))?;
+    let settings = room.fact("settings").as_object().cloned().unwrap_or_default();
     open(&settings, exchange.now)?;
     if room.is_full(role) {
         return Err(Refusal::Number(10114, "Token denied", "Room is full".into()));

@@ -85,7 +85,12 @@ impl Room {
     }
 
     pub(super) fn setting(&self, name: &str) -> &Value {
-        &self.info["settings"][name]
+        self.info.get("settings").and_then(|settings| settings.get(name)).unwrap_or(&Value::Null)
+    }
+
+    /// A member of what the Server API answers.
+    pub(super) fn fact(&self, name: &str) -> &Value {
+        self.info.get(name).unwrap_or(&Value::Null)
     }
 
     /// Whether nobody of this role can come in any more. Viewers count as participants.

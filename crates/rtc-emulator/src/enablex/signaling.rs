@@ -162,15 +162,15 @@ fn connected(room: &Room, room_id: &str, client_id: &str, user: &Value) -> Value
     json!({
         "id": room_id, "clientId": client_id, "streams": {}, "userList": users, "user": user,
         "room": {
-            "settings": room.info["settings"], "name": room.info["name"], "owner_ref": room.info["owner_ref"],
+            "settings": room.fact("settings"), "name": room.fact("name"), "owner_ref": room.fact("owner_ref"),
             "conf_num": room.session.conf_num, "service_id": crate::credentials::ENABLEX_APP_ID,
             "mute": room.session.muted, "share": true, "locked": room.session.locked, "waitRoom": false,
             "knockEnabled": room.setting("knock"), "openFloor": false,
-            "remainingDuration": minutes.map(|minutes| minutes * 60), "created": room.info["created"],
+            "remainingDuration": minutes.map(|minutes| minutes * 60), "created": room.fact("created"),
             "sharePermissions": { "screen": true, "canvas": true },
         },
         "subscription": {
-            "audio_only": true, "audio_video": true, "recording": room.info["subscription"]["recording"] != false,
+            "audio_only": true, "audio_video": true, "recording": true,
             "screen_share": true, "canvas": true, "live_recording": true,
         },
         "raisedHands": [], "approvedHands": [], "floorInvites": [], "awaitedParticipants": awaited,

@@ -228,4 +228,59 @@ mod tests {
         );
         assert!(canonical(&parts, &["host", "x-missing"], "hash").is_err());
     }
+
+    #[test]
+    fn what_is_refused() {
+        let now = parse_rfc3339("2023-07-24T08:07:02Z").unwrap();
+        let start = format!(
+            "AWS4-HMAC-SHA256 Credential={KVS_ACCESS_KEY_ID}/20230724/us-west-2/kinesisvideo/aws4_request"
+        );
+        let good = format!("{start}, SignedHeaders=host;x-amz-date, Signature=0");
+        for (authorization, date, name, text) in [
+            (None, "20230724T080702Z", "MissingAuthenticationTokenException", "Missing"),
+            (Some("Bearer x"), "20230724T080702Z", "IncompleteSignatureException", "Signature"),
+            (Some(&*start), "20230724T080702Z", "IncompleteSignatureException", "SignedHeaders"),
+            (Some(&*good), "yesterday", "IncompleteSignatureException", "ISO-8601"),
+            (
+                Some(&*good.replace(KVS_ACCESS_KEY_ID, "AKID")),
+                "20230724T080702Z",
+                "UnrecognizedClientException",
+                "invalid",
+            ),
+            (
+                Some(&*good),
+                "20230724T080201Z",
+                "InvalidSignatureException",
+                "Signature expired: 20230724T080201Z",
+            ),
+            (Some(&*good), "20230724T081203Z", "InvalidSignatureException", "Signature not yet current"),
+            (
+                Some(&*good.replace("20230724", "20230723")),
+                "20230724T080702Z",
+                "InvalidSignatureException",
+                "scope",
+            ),
+            (
+                Some(&*good.replace("us-west-2", "eu-west-1")),
+                "20230724T080702Z",
+                "InvalidSignatureException",
+                "region",
+            ),
+            (Some(&*good.replace("host;", "")), "20230724T080702Z", "InvalidSignatureException", "'Host'"),
+            (Some(&*good), "20230724T080702Z", "InvalidSignatureException", "does not match"),
+        ] {
+            let mut request = http::Request::post("/x").header("host", "h").header("x-amz-date", date);
+            if let Some(authorization) = authorization {
+                request = request.header("authorization", authorization);
+            }
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            let refusal = verify(&parts, b"{}", now).unwrap_err();
+            assert_eq!(
+                (refusal.name, refusal.status),
+                (name, StatusCode::FORBIDDEN),
+                "{authorization:?} {date}"
+            );
+            assert!(refusal.message.contains(text), "{}", refusal.message);
+        }
+    }
 }

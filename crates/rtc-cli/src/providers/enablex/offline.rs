@@ -41,7 +41,7 @@ impl Server {
             return None;
         }
         let given = run.answer.get("ack").cloned();
-        let me = run.state["me"].as_str().unwrap_or("c-mod");
+        let me = run.state.get("me").and_then(Value::as_str).unwrap_or("c-mod");
         let joined = json!(["success", { "result": 0, "clientId": me, "connectedIP": "127.0.0.1" }]);
         let done = json!([{ "result": 0, "msg": "success" }]);
         let (joined, ack) =
@@ -51,12 +51,17 @@ impl Server {
     }
 
     pub(super) fn protocol(&self) -> Protocol {
-        if self.state["protocol"] == "v2" { Protocol::Eio3 } else { Protocol::Eio4 }
+        if self.of_state("protocol") == "v2" { Protocol::Eio3 } else { Protocol::Eio4 }
+    }
+
+    /// What the case says of the room; null for nothing.
+    fn of_state(&self, name: &str) -> &Value {
+        self.state.get(name).unwrap_or(&Value::Null)
     }
 
     /// Whether the connection is over before the command.
     pub(super) fn is_gone(&self) -> bool {
-        self.state["connected"] == false
+        self.of_state("connected") == false
     }
 
     /// What the client sent, `[event, argument, ..]` each.
@@ -91,12 +96,13 @@ impl Server {
         if packet == "40" && self.protocol() == Protocol::Eio4 {
             return vec![r#"40{"sid":"case"}"#.into()];
         }
-        let Some((id, content)) = packet.strip_prefix("42").and_then(|rest| rest.split_at_checked(rest.find('[')?))
+        let Some((id, content)) =
+            packet.strip_prefix("42").and_then(|rest| rest.split_at_checked(rest.find('[')?))
         else {
             return Vec::new();
         };
         let Ok(frame) = serde_json::from_str::<Value>(content) else { return Vec::new() };
-        let entering = frame[0] == "token";
+        let entering = frame.get(0).is_some_and(|event| event == "token");
         self.frames.lock().unwrap_or_else(PoisonError::into_inner).push(frame);
         if !entering {
             return vec![format!("43{id}{}", self.ack)];
@@ -105,14 +111,14 @@ impl Server {
     }
 
     fn room(&self) -> Value {
-        let me = self.state["me"].as_str().unwrap_or("c-mod");
-        let role = self.state["role"].as_str().unwrap_or("moderator");
+        let me = self.of_state("me").as_str().unwrap_or("c-mod");
+        let role = self.of_state("role").as_str().unwrap_or("moderator");
         let user = json!({ "clientId": me, "name": "Me", "role": role });
         let waiting = |id: &str| json!({ "clientId": id, "name": id });
         json!({
             "id": "room", "clientId": me, "user": user,
             "userList": [user, { "clientId": "c-par", "name": "Participant", "role": "participant" }],
-            "room": { "name": "case", "conf_num": "1", "locked": self.state["locked"], "settings": { "mode": self.state["mode"] } },
+            "room": { "name": "case", "conf_num": "1", "locked": self.of_state("locked"), "settings": { "mode": self.of_state("mode") } },
             "subscription": { "recording": true },
             "awaitedParticipants": { "c-wait": waiting("c-wait"), "c-w2": waiting("c-w2") },
         })
