@@ -6,8 +6,11 @@ use std::time::Instant;
 
 use rtc_emulator::Emulator;
 
+mod enablex;
+mod kvs_signaling;
 mod mediasfu;
 mod opentok;
+mod sora_rpc;
 
 /// What a story needs: the emulator, and a place to tell what happened.
 pub(crate) struct Stage<'a> {
@@ -59,6 +62,9 @@ pub async fn run(out: &mut (dyn Write + Send), color: bool) -> Result<(), String
     let mut stage = Stage { emulator: &emulator, out, color, steps: 0 };
     story!(stage, "OpenTok: a session and a token for the host", opentok::play);
     story!(stage, "MediaSFU: a room, a guest and a call made twice", mediasfu::play);
+    story!(stage, "Kinesis Video Streams: TURN for a thousand viewers", kvs_signaling::play);
+    story!(stage, "EnableX: a moderated room, old and new clients", enablex::play);
+    story!(stage, "Sora: RPC over a live channel", sora_rpc::play);
     let steps = stage.steps;
     writeln!(stage.out, "{steps} steps, all as promised, in {:.1} s", begun.elapsed().as_secs_f64())
         .map_err(|e| e.to_string())
