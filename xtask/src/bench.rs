@@ -14,7 +14,7 @@ pub fn run(root: &Path, name: Option<&str>) -> Result<(), String> {
         return Err(format!("there is no benchmark {name:?}; there are: {}", BENCHES.join(", ")));
     }
     for bench in BENCHES.iter().filter(|b| name.is_none_or(|name| name == **b)) {
-        cmd!(sh, "cargo bench --locked -p rtc-tests --bench {bench}").run().map_err(|e| e.to_string())?;
+        cmd!(sh, "cargo bench --locked -p rtc-bench --bench {bench}").run().map_err(|e| e.to_string())?;
     }
     Ok(())
 }

@@ -615,7 +615,7 @@ impl RoomSettings {
 /// `POST /rooms`.
 ///
 /// Source: EnableX Video Server API v2, rooms.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct CreateRoom {
     /// The name, for people. Bounds: free of control characters.
@@ -628,6 +628,17 @@ pub struct CreateRoom {
     pub sip: Option<Sip>,
     /// Whatever you want to keep with the room.
     pub data: Option<serde_json::Value>,
+}
+impl std::fmt::Debug for CreateRoom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreateRoom")
+            .field("name", &self.name)
+            .field("owner_ref", &self.owner_ref)
+            .field("settings", &self.settings)
+            .field("sip", &self.sip)
+            .field("data", &self.data.as_ref().map(|_| rtc_core::Secret::default()))
+            .finish()
+    }
 }
 impl CreateRoom {
     /// With the required values; the rest is set by the methods of the same names.
@@ -742,7 +753,7 @@ impl Operation<EnableX> for CreateRoom {
 /// `POST /rooms/{room_id}/tokens`.
 ///
 /// Source: EnableX Video Server API v2, tokens.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct CreateToken {
     /// The room. Bounds: neither empty nor `.` nor `..`.
@@ -755,6 +766,17 @@ pub struct CreateToken {
     pub user_ref: String,
     /// An object with at most 5 members that the other users see.
     pub data: Option<serde_json::Value>,
+}
+impl std::fmt::Debug for CreateToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreateToken")
+            .field("room_id", &self.room_id)
+            .field("name", &self.name)
+            .field("role", &self.role)
+            .field("user_ref", &self.user_ref)
+            .field("data", &self.data.as_ref().map(|_| rtc_core::Secret::default()))
+            .finish()
+    }
 }
 impl CreateToken {
     /// With the required values; the rest is set by the methods of the same names.

@@ -315,6 +315,8 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
     ) -> Result<Reply<O::Output>, Failed<S::Error>> {
         let shared = &*self.caller.0;
         let request = self.request(base).await?;
+        #[cfg(feature = "tracing")]
+        tracing::Span::current().record("http.request.method", request.method().as_str());
         let uri = request.uri().clone();
         progress.attempts += 1;
         progress.in_flight = true;
@@ -509,6 +511,7 @@ fn span<S: Service>(caller: &Caller<S>, operation: &'static str) -> tracing::Spa
         "rtc.call",
         otel.kind = "client",
         rtc.operation = operation,
+        http.request.method = tracing::field::Empty,
         server.address = caller.0.base.host_str().unwrap_or_default(),
         server.port = caller.0.base.port_or_known_default(),
         http.response.status_code = tracing::field::Empty,

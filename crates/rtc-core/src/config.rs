@@ -41,8 +41,8 @@ pub struct ClientConfig {
     pub proxy: Option<Secret>,
     /// The application's name in the User-Agent.
     pub application: Option<String>,
-    /// Headers added to every request.
-    pub headers: Vec<(String, String)>,
+    /// Headers added to every request. Their values may be credentials of a gateway.
+    pub headers: Vec<(String, Secret)>,
     /// The clock.
     pub clock: SharedClock,
     /// The store of claims, quotas and shared values.
@@ -160,10 +160,11 @@ impl ClientConfig {
     fn header_map(&self) -> Result<HeaderMap, TransportError> {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
-            let parsed = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value));
-            let (Ok(key), Ok(value)) = parsed else {
+            let parsed = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value.expose()));
+            let (Ok(key), Ok(mut value)) = parsed else {
                 return Err(setup(format!("the extra header {name:?} is not a valid header")));
             };
+            value.set_sensitive(true);
             headers.append(key, value);
         }
         Ok(headers)
@@ -312,7 +313,7 @@ macro_rules! config_setters {
 
         /// Adds a header to every request (one that the operation sets itself wins).
         #[must_use]
-        pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        pub fn header(mut self, name: impl Into<String>, value: impl Into<$crate::Secret>) -> Self {
             self.config.headers.push((name.into(), value.into()));
             self
         }

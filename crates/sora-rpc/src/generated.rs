@@ -101,13 +101,21 @@ pub struct SpotlightRidReset {
 /// Calls any method by its name, with any parameters.
 ///
 /// Source: Sora documentation, RPC; JSON-RPC 2.0, request object.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RawCall {
     /// The method, as `rpc_methods` of the offer spells it: `2025.2.0/RequestSimulcastRid`. Bounds: at most 255 bytes, free of control characters.
     pub method: String,
     /// The parameters, an object or a list; left out of the message when not given.
     pub params: Option<serde_json::Value>,
+}
+impl std::fmt::Debug for RawCall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RawCall")
+            .field("method", &self.method)
+            .field("params", &self.params.as_ref().map(|_| rtc_core::Secret::default()))
+            .finish()
+    }
 }
 impl RawCall {
     /// With the required values; the rest is set by the methods of the same names.
@@ -152,13 +160,21 @@ impl RawCall {
 /// Sends any method as a notification: the server does not answer, not even with an error.
 ///
 /// Source: Sora documentation, RPC; JSON-RPC 2.0, notification.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RawNotification {
     /// The method, as `rpc_methods` of the offer spells it: `2025.2.0/RequestSimulcastRid`. Bounds: at most 255 bytes, free of control characters.
     pub method: String,
     /// The parameters, an object or a list; left out of the message when not given.
     pub params: Option<serde_json::Value>,
+}
+impl std::fmt::Debug for RawNotification {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RawNotification")
+            .field("method", &self.method)
+            .field("params", &self.params.as_ref().map(|_| rtc_core::Secret::default()))
+            .finish()
+    }
 }
 impl RawNotification {
     /// With the required values; the rest is set by the methods of the same names.
@@ -476,13 +492,21 @@ impl crate::methods::Method for ResetSpotlightRid {
 /// JSON-RPC method `2025.2.0/PutSignalingNotifyMetadata`.
 ///
 /// Source: Sora documentation, RPC and signaling notify metadata; the official iOS SDK's RPC types.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct PutSignalingNotifyMetadata {
     /// The metadata, any JSON.
     pub metadata: serde_json::Value,
     /// Whether the members of the channel are told at once; not when not given.
     pub push: Option<bool>,
+}
+impl std::fmt::Debug for PutSignalingNotifyMetadata {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PutSignalingNotifyMetadata")
+            .field("metadata", &rtc_core::Secret::default())
+            .field("push", &self.push)
+            .finish()
+    }
 }
 impl PutSignalingNotifyMetadata {
     /// With the required values; the rest is set by the methods of the same names.
@@ -529,7 +553,7 @@ impl crate::methods::Method for PutSignalingNotifyMetadata {
 /// JSON-RPC method `2025.2.0/PutSignalingNotifyMetadataItem`.
 ///
 /// Source: Sora documentation, RPC and signaling notify metadata; the official iOS SDK's RPC types.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct PutSignalingNotifyMetadataItem {
     /// The name of the item.
@@ -538,6 +562,15 @@ pub struct PutSignalingNotifyMetadataItem {
     pub value: serde_json::Value,
     /// Whether the members of the channel are told at once; not when not given.
     pub push: Option<bool>,
+}
+impl std::fmt::Debug for PutSignalingNotifyMetadataItem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PutSignalingNotifyMetadataItem")
+            .field("key", &self.key)
+            .field("value", &rtc_core::Secret::default())
+            .field("push", &self.push)
+            .finish()
+    }
 }
 impl PutSignalingNotifyMetadataItem {
     /// With the required values; the rest is set by the methods of the same names.

@@ -294,10 +294,15 @@ fn request(out: &mut String, spec: &Spec, operation: &Operation) {
         Kind::Local => String::new(),
     };
     doc(out, &format!("{}{route}\n\nSource: {}.", operation.doc, operation.source));
+    let private = operation.fields.iter().any(is_private);
+    let debug = if private { "" } else { "Debug, " };
     let _ =
-        writeln!(out, "#[derive(Debug, Clone, PartialEq)]\n#[non_exhaustive]\npub struct {name} {{");
+        writeln!(out, "#[derive({debug}Clone, PartialEq)]\n#[non_exhaustive]\npub struct {name} {{");
     struct_fields(out, &operation.fields, |_| String::new());
     out.push_str("}\n");
+    if private {
+        discreet_debug(out, &name, &operation.fields);
+    }
     constructor(out, spec, &name, &operation.fields);
     let _ = writeln!(out, "impl {name} {{");
     out.push_str("/// Checks the input without sending anything.\n///\n/// # Errors\n/// All broken rules, in the order of the provider's reference.\npub fn validate(&self) -> Result<(), Violations> {\n");
@@ -308,6 +313,29 @@ fn request(out: &mut String, spec: &Spec, operation: &Operation) {
     }
     let mutable = if checks.is_empty() { "" } else { "mut " };
     let _ = writeln!(out, "let {mutable}checks = Checks::new();\n{checks}checks.finish() }}\n}}");
+}
+
+/// Free JSON holds whatever the user keeps there.
+fn is_private(field: &Field) -> bool {
+    field.element() == "json"
+}
+
+/// A `Debug` that tells whether private fields are set, but not what they hold.
+fn discreet_debug(out: &mut String, name: &str, fields: &[Field]) {
+    let _ = write!(
+        out,
+        "impl std::fmt::Debug for {name} {{ fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {{ f.debug_struct({name:?})"
+    );
+    for field in fields {
+        let name = field.name.as_ref();
+        let value = match shape(field) {
+            _ if !is_private(field) => format!("self.{name}"),
+            Shape::Optional => format!("self.{name}.as_ref().map(|_| rtc_core::Secret::default())"),
+            _ => "rtc_core::Secret::default()".to_owned(),
+        };
+        let _ = write!(out, ".field({name:?}, &{value})");
+    }
+    out.push_str(".finish() } }\n");
 }
 
 fn checks(out: &mut String, spec: &Spec, fields: &[Field], rules: &[Rule]) {
