@@ -75,7 +75,7 @@ struct Tally {
 }
 
 /// What a case comes to.
-pub enum Verdict {
+enum Verdict {
     Passed,
     Failed(Complaints),
     Unsupported(String),
@@ -131,10 +131,9 @@ async fn run(case: &Case) -> Verdict {
     if let Some(expected) = expect.get("error").filter(|e| !e.is_null()) {
         error(expected, &outcome.body, &mut bad);
     }
-    if let Some(expected) = expect.get("sent").and_then(Value::as_bool) {
-        if expected != (!sent.is_empty() || !outcome.frames.is_empty()) {
-            bad.push(format!("sent is {}: {}", !expected, outcome.body));
-        }
+    let any = !sent.is_empty() || !outcome.frames.is_empty();
+    if expect.get("sent").and_then(Value::as_bool).is_some_and(|expected| expected != any) {
+        bad.push(format!("sent is {any}: {}", outcome.body));
     }
     match expect.get("accepted").and_then(Value::as_bool) {
         Some(true) if outcome.body["error"]["kind"] == "invalid_input" => {
@@ -201,7 +200,7 @@ fn live(expect: &Value, outcome: &rtc_cli::Outcome, bad: &mut Complaints) {
 }
 
 /// The run around a case: the captured transport, the fixed clock, credentials.
-pub fn around(case: &Case, wire: &Wire) -> Run {
+fn around(case: &Case, wire: &Wire) -> Run {
     let text = |name: &str| case.given.get(name).and_then(Value::as_str).map(str::to_owned);
     let mut line = Line::default();
     line.credentials = defaults(&case.provider);
@@ -245,19 +244,17 @@ fn defaults(provider: &str) -> BTreeMap<String, String> {
 
 /// A transport that captures what goes out and answers as the case says.
 #[derive(Debug, Clone)]
-pub struct Wire {
+struct Wire {
     answer: Value,
     sent: Arc<Mutex<Vec<Request<Bytes>>>>,
 }
 
 impl Wire {
-    #[must_use]
-    pub fn new(answer: &Value) -> Self {
+    fn new(answer: &Value) -> Self {
         Self { answer: answer.clone(), sent: Arc::default() }
     }
 
-    #[must_use]
-    pub fn sent(&self) -> Vec<Request<Bytes>> {
+    fn sent(&self) -> Vec<Request<Bytes>> {
         self.sent.lock().map(|sent| sent.clone()).unwrap_or_default()
     }
 }

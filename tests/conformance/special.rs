@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::Verdict;
 
 /// Judges a special case; `None` when it is an ordinary one.
-pub async fn run(case: &Case) -> Option<Verdict> {
+pub(crate) async fn run(case: &Case) -> Option<Verdict> {
     match (case.provider.as_str(), case.operation.as_str()) {
         ("opentok", "check_credentials") => Some(opentok_check_credentials(case)),
         _ => None,

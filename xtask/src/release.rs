@@ -10,7 +10,10 @@ use crate::ci::{CLIENTS, PUBLISHED, packages, shell};
 
 pub fn dry_run(root: &Path) -> Result<(), String> {
     let sh = shell(root)?;
-    let metadata = cmd!(sh, "cargo metadata --locked --no-deps --format-version 1").quiet().read().map_err(|e| e.to_string())?;
+    let metadata = cmd!(sh, "cargo metadata --locked --no-deps --format-version 1")
+        .quiet()
+        .read()
+        .map_err(|e| e.to_string())?;
     let metadata: Value = serde_json::from_str(&metadata).map_err(|e| e.to_string())?;
     let (mut passed, mut failed) = (0, 0);
     for name in PUBLISHED {
@@ -29,7 +32,9 @@ pub fn dry_run(root: &Path) -> Result<(), String> {
             }
         }
     }
-    println!("There is no earlier release to compare the API with; a semver check joins with the second one.");
+    println!(
+        "There is no earlier release to compare the API with; a semver check joins with the second one."
+    );
     println!("{passed} passed, {failed} failed");
     if failed == 0 { Ok(()) } else { Err("the release is not ready".into()) }
 }
@@ -37,7 +42,8 @@ pub fn dry_run(root: &Path) -> Result<(), String> {
 /// What a crate lacks for the registry.
 fn faults(metadata: &Value, name: &str, root: &Path) -> Vec<String> {
     let packages = metadata.get("packages").and_then(Value::as_array);
-    let Some(package) = packages.and_then(|all| all.iter().find(|p| p.get("name").and_then(Value::as_str) == Some(name)))
+    let Some(package) =
+        packages.and_then(|all| all.iter().find(|p| p.get("name").and_then(Value::as_str) == Some(name)))
     else {
         return vec!["is not in the workspace".into()];
     };

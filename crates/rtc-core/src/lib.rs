@@ -32,8 +32,7 @@ pub use pacer::Pacer;
 pub use retry::{RetryPolicy, retry_after};
 pub use secret::{REDACTED, Revealed, Secret, constant_time_eq};
 pub use store::{
-    Busy, Claim, ClaimToken, FileStore, MemoryStore, Rate, SharedStore, Store, StoreError, Taken,
-    stable_hash,
+    Busy, Claim, ClaimToken, FileStore, MemoryStore, Rate, SharedStore, Store, StoreError, Taken, stable_hash,
 };
 pub use transport::{Body, Limits, SharedTransport, Transport, TransportError, TransportErrorKind};
 pub use url::Url;

@@ -15,7 +15,8 @@ pub const KVS_SECRET_ACCESS_KEY: &str = "emulatorSecretAccessKeyEmulatorSecret00
 /// AWS region.
 pub const KVS_REGION: &str = "us-west-2";
 /// ARN of a signaling channel that always exists.
-pub const KVS_CHANNEL_ARN: &str = "arn:aws:kinesisvideo:us-west-2:123456789012:channel/emulator/1700000000000";
+pub const KVS_CHANNEL_ARN: &str =
+    "arn:aws:kinesisvideo:us-west-2:123456789012:channel/emulator/1700000000000";
 /// EnableX application id: 24 hexadecimal digits.
 pub const ENABLEX_APP_ID: &str = "5f0123456789abcdef012345";
 /// EnableX application key.

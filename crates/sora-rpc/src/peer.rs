@@ -57,7 +57,11 @@ impl<T: fmt::Debug> fmt::Debug for Answer<'_, T> {
     // A result is the user's data, as parameters are.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let outcome = self.outcome.as_ref().map(|text| text.len());
-        f.debug_struct("Answer").field("id", &self.id).field("token", &self.token).field("outcome", &outcome).finish()
+        f.debug_struct("Answer")
+            .field("id", &self.id)
+            .field("token", &self.token)
+            .field("outcome", &outcome)
+            .finish()
     }
 }
 

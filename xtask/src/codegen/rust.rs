@@ -296,8 +296,7 @@ fn request(out: &mut String, spec: &Spec, operation: &Operation) {
     doc(out, &format!("{}{route}\n\nSource: {}.", operation.doc, operation.source));
     let private = operation.fields.iter().any(is_private);
     let debug = if private { "" } else { "Debug, " };
-    let _ =
-        writeln!(out, "#[derive({debug}Clone, PartialEq)]\n#[non_exhaustive]\npub struct {name} {{");
+    let _ = writeln!(out, "#[derive({debug}Clone, PartialEq)]\n#[non_exhaustive]\npub struct {name} {{");
     struct_fields(out, &operation.fields, |_| String::new());
     out.push_str("}\n");
     if private {
@@ -499,7 +498,9 @@ fn condition(spec: &Spec, field: &Field, condition: &Condition) -> String {
         (Shape::Optional, false) => format!("self.{name}.is_none()"),
         (Shape::List, true) => format!("!self.{name}.is_empty()"),
         (Shape::List, false) => format!("self.{name}.is_empty()"),
-        (Shape::Plain, _) if field.element() == "bool" => format!("{}self.{name}", if wanted { "" } else { "!" }),
+        (Shape::Plain, _) if field.element() == "bool" => {
+            format!("{}self.{name}", if wanted { "" } else { "!" })
+        }
         (Shape::Plain, _) => wanted.to_string(),
     };
     let equals = |value: &str, wanted: bool| {
