@@ -743,9 +743,9 @@ impl Operation<EnableX> for CreateRoom {
     fn decode(
         &self,
         sent: &Uri,
-        response: Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        crate::model::decode_room(self, sent, &response)
+        crate::model::decode_room(self, sent, response)
     }
 }
 /// Creates a token with which one user can enter a room once, within 15 minutes.
@@ -887,9 +887,9 @@ impl Operation<EnableX> for CreateToken {
     fn decode(
         &self,
         sent: &Uri,
-        response: Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        crate::model::decode_token_answer(self, sent, &response)
+        crate::model::decode_token_answer(self, sent, response)
     }
 }
 /// Reads where a room is from its token.

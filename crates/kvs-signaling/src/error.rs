@@ -149,8 +149,7 @@ fn without_tokens(text: String) -> String {
     let mut from = 0;
     while let Some(end_of_mark) = next_mark(&lower, from, &MARKS) {
         let value = lower.get(end_of_mark..).unwrap_or_default();
-        // Between a name and its value: `:`, `=`, and of a header in words also spaces.
-        let start = end_of_mark + value.len() - value.trim_start_matches([':', '=', ' ']).len();
+        let start = end_of_mark + separator(value);
         let value = lower.get(start..).unwrap_or_default();
         let is_token = |c: char| c.is_ascii_alphanumeric() || "-_.~+/=%".contains(c);
         let end = start + value.find(|c| !is_token(c)).unwrap_or(value.len());
@@ -165,6 +164,16 @@ fn without_tokens(text: String) -> String {
     }
     out.push_str(text.get(from..).unwrap_or_default());
     out
+}
+
+/// The length of what stands between a name and its value: `:`, `=`, spaces, and the quotes of JSON, which are
+/// escaped where the JSON is a text itself.
+fn separator(text: &str) -> usize {
+    let mut rest = text;
+    while let Some(next) = rest.strip_prefix("\\\"").or_else(|| rest.strip_prefix([':', '=', ' ', '"'])) {
+        rest = next;
+    }
+    text.len() - rest.len()
 }
 
 /// Where the next of the marks ends.
@@ -214,6 +223,10 @@ mod tests {
                 "é X-Amz-Security-Token=[redacted]&X-Amz-Date=1",
             ),
             (format!("Signature={}, x", "a".repeat(64)), "Signature=[redacted], x"),
+            (
+                format!(r#"{{"X-Amz-Security-Token":"{token}"}} \"x-amz-security-token\": \"{token}\""#),
+                r#"{"X-Amz-Security-Token":"[redacted]"} \"x-amz-security-token\": \"[redacted]\""#,
+            ),
             ("host;x-amz-date;x-amz-security-token\\n".into(), "host;x-amz-date;x-amz-security-token\\n"),
             ("Signature expired: 2023".into(), "Signature expired: 2023"),
             ("x-amz-security-token".into(), "x-amz-security-token"),

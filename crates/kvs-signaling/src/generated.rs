@@ -258,9 +258,9 @@ impl Operation<Kvs> for GetSignalingChannelEndpoint {
     fn decode(
         &self,
         sent: &Uri,
-        response: Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        crate::model::decode_endpoints(self, sent, &response)
+        crate::model::decode_endpoints(self, sent, response)
     }
 }
 /// Gets TURN servers with credentials of a channel. Send it to the channel's HTTPS endpoint; `ice_servers` finds that by itself and caches the answer. At most 5 calls per second and channel.
@@ -382,9 +382,9 @@ impl Operation<Kvs> for GetIceServerConfig {
     fn decode(
         &self,
         sent: &Uri,
-        response: Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        crate::model::decode_ice_server_config(self, sent, &response)
+        crate::model::decode_ice_server_config(self, sent, response)
     }
 }
 /// Gives the ICE servers of a channel, ready for a peer connection: STUN first, then TURN. Finds the endpoint, asks it, and caches both; concurrent calls share one request.

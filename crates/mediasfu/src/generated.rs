@@ -1583,9 +1583,9 @@ impl Operation<MediaSfu> for CreateRoom {
     fn decode(
         &self,
         sent: &Uri,
-        response: Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        crate::model::decode_room(self, sent, &response)
+        crate::model::decode_room(self, sent, response)
     }
 }
 /// Joins a room and gives what is needed to enter it.
@@ -1736,9 +1736,9 @@ impl Operation<MediaSfu> for JoinRoom {
     fn decode(
         &self,
         sent: &Uri,
-        response: Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        crate::model::decode_room(self, sent, &response)
+        crate::model::decode_room(self, sent, response)
     }
 }
 /// Tells the URL that a link stands for: the cloud's, or that of a Community Edition server. Sends nothing.

@@ -139,11 +139,12 @@ fn missing(what: &str) -> DecodeError {
 pub(crate) fn refusal(operation: &'static str, response: &Response<Bytes>) -> Option<MediaSfuError> {
     let body = without_bom(response.body());
     let status = response.status();
-    let parsed: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
-    let declined = parsed.as_ref().and_then(|p| p.get("success")).is_some_and(is_false);
-    if status.is_success() && !declined {
+    // Nearly every answer is a yes: look at one member before taking the whole apart.
+    let verdict = || serde_json::from_slice::<Verdict>(body).ok()?.success;
+    if status.is_success() && !verdict().as_ref().is_some_and(is_false) {
         return None;
     }
+    let parsed: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
     let message = parsed.as_ref().and_then(error_text).map(|text| clip(&scrub(&text), MESSAGE_LIMIT));
     let shown = match parsed {
         Some(members) => Cow::Owned(compact(&Value::Object(members))),
@@ -151,6 +152,12 @@ pub(crate) fn refusal(operation: &'static str, response: &Response<Bytes>) -> Op
     };
     let body = clip(&scrub(&shown), BODY_LIMIT);
     Some(MediaSfuError::Api { operation, status, message: message.filter(|m| !m.is_empty()), body })
+}
+
+/// The one member that can turn a success into a refusal.
+#[derive(Deserialize)]
+struct Verdict {
+    success: Option<Value>,
 }
 
 fn is_false(value: &Value) -> bool {

@@ -321,9 +321,9 @@ impl Operation<OpenTok> for CreateSession {
     fn decode(
         &self,
         sent: &Uri,
-        response: Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        crate::model::decode_session(self, sent, &response)
+        crate::model::decode_session(self, sent, response)
     }
 }
 /// Makes a client token for a session, as a JWT or in the legacy T1 form. Sends nothing.

@@ -100,6 +100,9 @@ impl<S: Service> Caller<S> {
     }
 }
 
+/// How long leaving a gate may take.
+const LEAVE_TIME: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Clone, Default)]
 struct CallOptions {
     timeout: Option<Duration>,
@@ -205,29 +208,32 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
     /// # Errors
     /// See [`Error`].
     pub async fn reply(self) -> Result<Reply<O::Output>, Error<S::Error>> {
-        #[cfg(feature = "tracing")]
-        {
-            use tracing::Instrument as _;
-            let span = span(&self.caller, O::META.name);
-            async move {
-                let result = self.run().await;
-                record(&result);
-                result
-            }
-            .instrument(span)
-            .await
-        }
-        #[cfg(not(feature = "tracing"))]
+        // By reference from here on: a call holds its whole input, and moving it costs.
+        self.traced().await
+    }
+
+    #[cfg(feature = "tracing")]
+    async fn traced(&self) -> Result<Reply<O::Output>, Error<S::Error>> {
+        crate::trace::call(&self.caller.0.base, O::META.name, self.run()).await
+    }
+
+    #[cfg(not(feature = "tracing"))]
+    async fn traced(&self) -> Result<Reply<O::Output>, Error<S::Error>> {
         self.run().await
     }
 
-    async fn run(self) -> Result<Reply<O::Output>, Error<S::Error>> {
+    async fn run(&self) -> Result<Reply<O::Output>, Error<S::Error>> {
         let shared = &*self.caller.0;
         let total = self.options.timeout.or(O::META.timeout).unwrap_or(shared.timeout);
         // None: too far away to be told, so there is none.
         let deadline = shared.clock.monotonic().checked_add(total);
         let mut progress = Progress::default();
-        let outcome = timeout(&shared.clock, total, self.guarded(deadline, &mut progress)).await;
+        let mut permit = None;
+        let outcome = timeout(&shared.clock, total, self.guarded(deadline, &mut progress, &mut permit)).await;
+        if let Some(permit) = permit {
+            // The result stands whether or not the gate is left in time; what is dropped leaves it, too.
+            let _ = timeout(&shared.clock, LEAVE_TIME, permit.release()).await;
+        }
         let sent = progress.sent || progress.in_flight;
         match outcome {
             Some(Ok(reply)) => Ok(reply),
@@ -244,21 +250,19 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
         &self,
         deadline: Option<Instant>,
         progress: &mut Progress,
+        permit: &mut Option<Box<dyn Permit>>,
     ) -> Result<Reply<O::Output>, Error<S::Error>> {
-        let shared = &*self.caller.0;
         let Some(gate) = &self.gate else {
             self.operation.validate()?;
             return self.attempts(deadline, progress).await;
         };
         gate.look().await?;
         if matches!(O::META.auth, Auth::Service(_)) {
-            shared.service.credentials().await?;
+            self.caller.0.service.credentials().await?;
         }
         self.operation.validate()?;
-        let permit = gate.enter().await?;
-        let result = self.attempts(deadline, progress).await;
-        permit.release().await;
-        result
+        *permit = Some(gate.enter().await?);
+        self.attempts(deadline, progress).await
     }
 
     async fn attempts(
@@ -442,9 +446,11 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
                 floor,
             });
         }
-        let headers = response.headers().clone();
-        match self.operation.decode(uri, response) {
-            Ok(output) => Ok(Reply { output, status, headers, request_id, attempts, body }),
+        match self.operation.decode(uri, &response) {
+            Ok(output) => {
+                let headers = response.into_parts().0.headers;
+                Ok(Reply { output, status, headers, request_id, attempts, body })
+            }
             Err(error) => Err(Error::new(Reason::Decode(error)).with_head(head).into()),
         }
     }
@@ -471,7 +477,7 @@ impl<S: Service, O: Operation<S> + 'static> IntoFuture for Call<S, O> {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.reply().await.map(|reply| reply.output) })
+        Box::pin(async move { self.traced().await.map(|reply| reply.output) })
     }
 }
 
@@ -503,35 +509,4 @@ impl<E> From<Error<E>> for Failed<E> {
 
 fn fits(clock: &SharedClock, deadline: Option<Instant>, pause: Duration) -> bool {
     clock.monotonic().checked_add(pause).is_some_and(|end| deadline.is_none_or(|deadline| end < deadline))
-}
-
-#[cfg(feature = "tracing")]
-fn span<S: Service>(caller: &Caller<S>, operation: &'static str) -> tracing::Span {
-    tracing::info_span!(
-        "rtc.call",
-        otel.kind = "client",
-        rtc.operation = operation,
-        http.request.method = tracing::field::Empty,
-        server.address = caller.0.base.host_str().unwrap_or_default(),
-        server.port = caller.0.base.port_or_known_default(),
-        http.response.status_code = tracing::field::Empty,
-        http.request.resend_count = tracing::field::Empty,
-        error.r#type = tracing::field::Empty,
-    )
-}
-
-#[cfg(feature = "tracing")]
-fn record<T, E: ServiceError>(result: &Result<Reply<T>, Error<E>>) {
-    let span = tracing::Span::current();
-    let (status, attempts) = match result {
-        Ok(reply) => (Some(reply.status), reply.attempts),
-        Err(error) => {
-            span.record("error.type", error.kind().as_str());
-            (error.status(), error.attempts())
-        }
-    };
-    if let Some(status) = status {
-        span.record("http.response.status_code", status.as_u16());
-    }
-    span.record("http.request.resend_count", attempts.saturating_sub(1));
 }

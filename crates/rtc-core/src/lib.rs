@@ -14,6 +14,8 @@ mod secret;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "tracing")]
+mod trace;
 pub mod transport;
 pub mod validate;
 pub mod wire;

@@ -188,5 +188,5 @@ pub trait Operation<S: Service>: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// When the answer is not what the protocol promises.
-    fn decode(&self, sent: &Uri, response: Response<Bytes>) -> Result<Self::Output, DecodeError>;
+    fn decode(&self, sent: &Uri, response: &Response<Bytes>) -> Result<Self::Output, DecodeError>;
 }

@@ -10,7 +10,8 @@
 use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,7 +39,8 @@ impl ClaimToken {
     #[must_use]
     pub fn new(key: impl Into<String>) -> Self {
         // Two processes started alike may share the sequence of fastrand, but not the keys of RandomState.
-        let process = RandomState::new().hash_one(std::process::id());
+        static PROCESS: OnceLock<u64> = OnceLock::new();
+        let process = PROCESS.get_or_init(|| RandomState::new().hash_one(std::process::id()));
         Self { key: key.into(), owner: format!("{process:016x}{:016x}", fastrand::u64(..)) }
     }
 

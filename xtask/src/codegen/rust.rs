@@ -697,11 +697,11 @@ fn decode(out: &mut String, operation: &Operation) {
     };
     let _ = writeln!(
         out,
-        "fn decode(&self, {sent}: &Uri, {response}: Response<Bytes>) -> Result<Self::Output, DecodeError> {{"
+        "fn decode(&self, {sent}: &Uri, {response}: &Response<Bytes>) -> Result<Self::Output, DecodeError> {{"
     );
     match &operation.decode {
         Some(function) => {
-            let _ = writeln!(out, "{function}(self, sent, &response)");
+            let _ = writeln!(out, "{function}(self, sent, response)");
         }
         None if unit => out.push_str("Ok(())\n"),
         None => out.push_str("rtc_core::encode::decode_json(response.body())\n"),

@@ -42,12 +42,12 @@ async fn the_nearest_setting_wins() {
 }
 
 #[tokio::test]
-async fn the_deadline_abandons_the_permit() {
+async fn the_deadline_gives_the_permit_back() {
     let (caller, _) = silent();
     let door = Arc::new(Door::default());
     let trace = door.trace.clone();
     caller.call(Make::new("a")).gate(door).await.unwrap_err();
-    assert_eq!(trace.all(), ["look", "enter", "abandon"]);
+    assert_eq!(trace.all(), ["look", "enter", "release"]);
 }
 
 #[tokio::test]

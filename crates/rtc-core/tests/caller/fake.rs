@@ -157,10 +157,10 @@ macro_rules! operation {
                 RequestBuilder::new(Method::POST, target.base).path("/").segment(&self.0.name).build()
             }
 
-            fn decode(&self, sent: &Uri, response: Response<Bytes>) -> Result<String, DecodeError> {
+            fn decode(&self, sent: &Uri, response: &Response<Bytes>) -> Result<String, DecodeError> {
                 self.0.trace.note("decode");
                 assert!(sent.path().ends_with(&self.0.name));
-                let text = String::from_utf8(response.into_body().to_vec());
+                let text = String::from_utf8(response.body().to_vec());
                 text.ok().filter(|t| t != "nonsense").ok_or_else(|| DecodeError::new("it is nonsense"))
             }
         }
