@@ -94,6 +94,8 @@ impl Credentials {
 #[derive(Clone)]
 pub struct MediaSfu {
     credentials: Arc<Credentials>,
+    /// The value of the header, made once; none when the credentials cannot be used.
+    authorization: Option<HeaderValue>,
     /// Which kind of server it is, where the host shall not decide.
     pub(crate) kind: Option<ServerKind>,
 }
@@ -106,7 +108,13 @@ impl fmt::Debug for MediaSfu {
 
 impl MediaSfu {
     pub(crate) fn new(credentials: Credentials, kind: Option<ServerKind>) -> Self {
-        Self { credentials: Arc::new(credentials), kind }
+        let text = format!("Bearer {}:{}", credentials.api_user_name, credentials.api_key.expose());
+        let checked = credentials.check().ok().and_then(|()| HeaderValue::try_from(text).ok());
+        let authorization = checked.map(|mut value| {
+            value.set_sensitive(true);
+            value
+        });
+        Self { credentials: Arc::new(credentials), authorization, kind }
     }
 }
 
@@ -115,21 +123,20 @@ impl Service for MediaSfu {
     type Credentials = Credentials;
 
     async fn credentials(&self) -> Result<Arc<Credentials>, AuthError> {
-        self.credentials.check()?;
+        if self.authorization.is_none() {
+            self.credentials.check()?;
+        }
         Ok(Arc::clone(&self.credentials))
     }
 
     fn authorize(
         &self,
-        credentials: &Credentials,
+        _credentials: &Credentials,
         _meta: &Meta,
         request: &mut Request<Bytes>,
         _now: SystemTime,
     ) -> Result<(), AuthError> {
-        let text = format!("Bearer {}:{}", credentials.api_user_name, credentials.api_key.expose());
-        // The check of the credentials lets nothing pass that a header cannot hold.
-        let mut value = HeaderValue::try_from(text).map_err(|_| AuthError::new("Invalid credentials"))?;
-        value.set_sensitive(true);
+        let value = self.authorization.clone().ok_or_else(|| AuthError::new("Invalid credentials"))?;
         request.headers_mut().insert(AUTHORIZATION, value);
         Ok(())
     }

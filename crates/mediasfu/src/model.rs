@@ -39,9 +39,6 @@ pub struct Room {
     pub secret: Secret,
     /// Whether the service says that it worked; an answer without a word about it counts as a yes.
     pub success: bool,
-    /// The whole answer, for members that this version does not know.
-    #[serde(skip)]
-    pub raw: Secret,
 }
 
 impl Room {
@@ -127,7 +124,6 @@ pub(crate) fn decode_room<O: Operation<MediaSfu>>(
         secure_code: answer.secure_code,
         public_url: answer.public_url,
         success: answer.success.unwrap_or(true),
-        raw: String::from_utf8_lossy(body).into_owned().into(),
     })
 }
 
@@ -139,9 +135,10 @@ fn missing(what: &str) -> DecodeError {
 pub(crate) fn refusal(operation: &'static str, response: &Response<Bytes>) -> Option<MediaSfuError> {
     let body = without_bom(response.body());
     let status = response.status();
-    // Nearly every answer is a yes: look at one member before taking the whole apart.
+    // Nearly every answer is a yes, and most can be told from a no without taking them apart.
+    let can_decline = || body.windows(5).any(|word| word.eq_ignore_ascii_case(b"false"));
     let verdict = || serde_json::from_slice::<Verdict>(body).ok()?.success;
-    if status.is_success() && !verdict().as_ref().is_some_and(is_false) {
+    if status.is_success() && !(can_decline() && verdict().as_ref().is_some_and(is_false)) {
         return None;
     }
     let parsed: Option<Map<String, Value>> = serde_json::from_slice(body).ok();

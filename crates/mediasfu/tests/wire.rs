@@ -249,7 +249,6 @@ async fn rooms_are_read_leniently() {
     ] {
         let room = answered(200, answer).await.unwrap();
         assert_eq!((room.room_name.as_str(), room.success), (name, true), "{answer}");
-        assert!(room.raw.expose().contains("link"));
     }
 }
 

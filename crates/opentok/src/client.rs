@@ -57,14 +57,17 @@ impl Client {
         ClientBuilder { credentials, config: ClientConfig::new(Duration::from_secs(20)) }
     }
 
-    /// A client from `OPENTOK_API_KEY`, `OPENTOK_API_SECRET` and, if set, `OPENTOK_ENDPOINT`.
+    /// A client from `OPENTOK_API_KEY`, `OPENTOK_API_SECRET` and, if set, `OPENTOK_ENDPOINT`. A variable that is
+    /// empty counts as not set.
     ///
     /// # Errors
-    /// As [`Client::new`]. Variables that are not set count as empty, which the first call reports.
+    /// As [`Client::new`]. Credentials that are not set count as empty, which the first call reports.
     pub fn from_env() -> Result<Self> {
-        let var = |name| std::env::var(name).unwrap_or_default();
-        let mut builder = Self::builder(Credentials::new(var("OPENTOK_API_KEY"), var("OPENTOK_API_SECRET")));
-        if let Ok(endpoint) = std::env::var("OPENTOK_ENDPOINT") {
+        let var = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let credential = |name| var(name).unwrap_or_default();
+        let mut builder =
+            Self::builder(Credentials::new(credential("OPENTOK_API_KEY"), credential("OPENTOK_API_SECRET")));
+        if let Some(endpoint) = var("OPENTOK_ENDPOINT") {
             builder = builder.endpoint(endpoint);
         }
         builder.build()
@@ -126,20 +129,19 @@ impl Client {
         token::verify(self.caller.service(), request.token.expose(), self.caller.clock().now())
     }
 
-    /// Reads a session id. Sends nothing.
+    /// Reads a session id. Sends nothing and needs no client.
     ///
     /// # Errors
     /// Validation: the text is not a session id.
     ///
     /// ```
-    /// use opentok::{Client, Credentials, DecodeSessionId};
+    /// use opentok::{Client, DecodeSessionId};
     ///
-    /// let client = Client::new(Credentials::new("123456", "1234567890abcdef1234567890abcdef12345678"))?;
-    /// let parts = client.decode_session_id(DecodeSessionId::new("2_MX4xMzExMjU3MX5-MTQ3MDI1NzY3OTkxOH45QXRr"))?;
+    /// let parts = Client::decode_session_id(DecodeSessionId::new("2_MX4xMzExMjU3MX5-MTQ3MDI1NzY3OTkxOH45QXRr"))?;
     /// assert_eq!((parts.api_key.as_str(), parts.create_time_ms), ("13112571", Some(1_470_257_679_918)));
     /// # Ok::<(), opentok::Error>(())
     /// ```
-    pub fn decode_session_id(&self, request: DecodeSessionId) -> Result<SessionIdParts> {
+    pub fn decode_session_id(request: DecodeSessionId) -> Result<SessionIdParts> {
         request.validate()?;
         Ok(SessionId::new(request.session_id).decode()?)
     }

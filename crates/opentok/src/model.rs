@@ -1,7 +1,9 @@
 //! What the service answers.
 
+use quick_xml::encoding::Decoder;
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
 use rtc_core::encode::{decode_json, excerpt, without_bom};
 use rtc_core::http::{Response, StatusCode, Uri, header::CONTENT_TYPE};
 use rtc_core::wire::{As, Lenient};
@@ -142,26 +144,29 @@ pub(crate) fn refusal(operation: &'static str, response: &Response<Bytes>) -> Op
 fn xml_error(body: &[u8]) -> Option<ErrorDocument> {
     let mut reader = Reader::from_reader(without_bom(body));
     let mut found: Option<ErrorDocument> = None;
-    let mut member = Vec::new();
+    let (mut member, mut text) = (Vec::new(), String::new());
     loop {
         match reader.read_event().ok()? {
-            Event::Start(tag) | Event::Empty(tag) => {
+            Event::Start(tag) => {
+                read_attributes(&mut found, &tag, reader.decoder());
                 member = tag.name().as_ref().to_vec();
-                if found.is_none() && matches!(member.as_slice(), b"error" | b"errorPayload") {
-                    found = Some(ErrorDocument::default());
-                }
-                if let Some(document) = &mut found {
-                    document.code = document.code.or_else(|| attribute(&tag, "code")?.parse().ok());
-                    document.message = document.message.take().or_else(|| attribute(&tag, "message"));
-                }
+                text.clear();
             }
-            Event::Text(text) => {
-                let text = text.decode().ok()?.trim().to_owned();
-                match (&mut found, member.as_slice()) {
-                    (Some(document), b"code") => document.code = text.parse().ok(),
-                    (Some(document), b"message") => document.message = Some(text),
+            Event::Empty(tag) => read_attributes(&mut found, &tag, reader.decoder()),
+            // One text comes in pieces: entities, comments and CDATA cut it.
+            Event::Text(piece) => text.push_str(&piece.decode().ok()?),
+            Event::CData(piece) => text.push_str(&piece.decode().ok()?),
+            Event::GeneralRef(name) => text.push_str(&entity(&name)?),
+            Event::End(_) => {
+                let value = Some(text.trim()).filter(|value| !value.is_empty());
+                match (&mut found, member.as_slice(), value) {
+                    (Some(document), b"code", Some(value)) => document.code = value.parse().ok(),
+                    (Some(document), b"message", Some(value)) => document.message = Some(value.to_owned()),
                     _ => {}
                 }
+                // What follows belongs to the element around.
+                member.clear();
+                text.clear();
             }
             Event::Eof => return found,
             _ => {}
@@ -169,7 +174,31 @@ fn xml_error(body: &[u8]) -> Option<ErrorDocument> {
     }
 }
 
-fn attribute(tag: &BytesStart<'_>, name: &str) -> Option<String> {
+/// Takes in what the attributes of an error's elements tell; the first of each name counts.
+fn read_attributes(found: &mut Option<ErrorDocument>, tag: &BytesStart<'_>, decoder: Decoder) {
+    if matches!(tag.name().as_ref(), b"error" | b"errorPayload") {
+        found.get_or_insert_default();
+    }
+    if let Some(document) = found {
+        document.code = document.code.or_else(|| attribute(tag, "code", decoder)?.trim().parse().ok());
+        document.message = document.message.take().or_else(|| attribute(tag, "message", decoder));
+    }
+}
+
+fn attribute(tag: &BytesStart<'_>, name: &str, decoder: Decoder) -> Option<String> {
     let attribute = tag.try_get_attribute(name).ok()??;
-    Some(String::from_utf8_lossy(&attribute.value).into_owned())
+    match attribute.decode_and_unescape_value(decoder) {
+        Ok(value) => Some(value.into_owned()),
+        // With an entity that XML does not know: as it stands.
+        Err(_) => Some(String::from_utf8_lossy(&attribute.value).into_owned()),
+    }
+}
+
+/// The character of a reference; one that XML does not know stays as it stands, nothing is looked up.
+fn entity(name: &BytesRef<'_>) -> Option<String> {
+    if let Some(character) = name.resolve_char_ref().ok()? {
+        return Some(character.into());
+    }
+    let name = name.decode().ok()?;
+    Some(resolve_predefined_entity(&name).map_or_else(|| format!("&{name};"), str::to_owned))
 }

@@ -50,7 +50,7 @@ async fn from_a_session_to_a_verified_token() {
     });
     assert_eq!(*kept, expected);
 
-    let parts = client.decode_session_id(DecodeSessionId::new(session.id())).unwrap();
+    let parts = Client::decode_session_id(DecodeSessionId::new(session.id())).unwrap();
     assert_eq!((parts.api_key.as_str(), parts.location.as_deref()), (key, Some("12.34.56.78")));
     assert!(parts.create_time_ms.is_some());
 

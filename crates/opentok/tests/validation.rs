@@ -218,7 +218,7 @@ fn all_rules_of_a_token_at_once() {
 fn other_local_operations() {
     let required = |field: &str| vec![rule(field, field, Rule::Required, None)];
     assert_eq!(broken(&local().verify_token(VerifyToken::new("")).unwrap_err()), required("token"));
-    let decode = |id: &str| broken(&local().decode_session_id(DecodeSessionId::new(id)).unwrap_err());
+    let decode = |id: &str| broken(&Client::decode_session_id(DecodeSessionId::new(id)).unwrap_err());
     assert_eq!(decode(""), required("session_id"));
     assert_eq!(decode("garbage")[0].2, Rule::Pattern);
 }

@@ -243,6 +243,25 @@ async fn an_error_inside_a_success() {
             Some("503"),
             Some("later"),
         ),
+        (
+            "<errorPayload>\n  <message>\n    later\n  </message>\n  <code> 503 </code>\n</errorPayload>\n",
+            ErrorKind::Unavailable,
+            Some("503"),
+            Some("later"),
+        ),
+        (
+            "<errorPayload><code>4<!-- x -->04</code><message>no &lt;room&gt; &#x61;&amp;<![CDATA[&b]]> &c;</message></errorPayload>",
+            ErrorKind::NotFound,
+            Some("404"),
+            Some("no <room> a&&b &c;"),
+        ),
+        (
+            "<error code='403'>\n <a message='Tom &amp; &quot;Ada&quot;'/>\n</error>\n",
+            ErrorKind::Unauthenticated,
+            Some("403"),
+            Some("Tom & \"Ada\""),
+        ),
+        (r#"<error code="404" message="a &nope; b"/>"#, ErrorKind::NotFound, Some("404"), Some("a &nope; b")),
     ] {
         let error = decoded(answer(XML, body)).await.unwrap_err();
         assert_eq!((error.kind(), error.code().as_deref(), error.detail()), (kind, code, detail), "{body}");

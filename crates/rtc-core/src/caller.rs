@@ -87,11 +87,7 @@ impl<S: Service> Caller<S> {
     /// The wall-clock time as the provider sees it: ours, corrected by the skew it told us of.
     #[must_use]
     pub fn provider_now(&self) -> SystemTime {
-        let skew = self.0.skew_ms.load(Ordering::Relaxed);
-        let offset = Duration::from_millis(skew.unsigned_abs());
-        let now = self.0.clock.now();
-        let corrected = if skew < 0 { now.checked_sub(offset) } else { now.checked_add(offset) };
-        corrected.unwrap_or(now)
+        corrected(self.0.clock.now(), self.0.skew_ms.load(Ordering::Relaxed))
     }
 
     /// Prepares a call of `operation`; nothing happens before it is awaited.
@@ -103,7 +99,7 @@ impl<S: Service> Caller<S> {
 /// How long leaving a gate may take.
 const LEAVE_TIME: Duration = Duration::from_secs(1);
 
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 struct CallOptions {
     timeout: Option<Duration>,
     attempt_timeout: Option<Duration>,
@@ -138,12 +134,11 @@ pub struct Call<S: Service, O> {
 
 impl<S: Service, O: fmt::Debug> fmt::Debug for Call<S, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("operation", &self.operation).field("options", &self.options).finish()
+        f.debug_struct("Call").field("operation", &self.operation).finish_non_exhaustive()
     }
 }
 
 /// The output of a call with what is known of the exchange.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Reply<T> {
     /// The decoded answer.
@@ -156,8 +151,23 @@ pub struct Reply<T> {
     pub request_id: Option<String>,
     /// How many attempts it took.
     pub attempts: u32,
-    /// The body of a streamed answer; empty for all others.
+    /// The body: of a streamed answer as it arrives, of all others as it came, for members that the output
+    /// does not know. It can hold secrets in clear.
     pub body: Body,
+}
+
+impl<T: fmt::Debug> fmt::Debug for Reply<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Headers can hold cookies and tokens: only how many there are.
+        f.debug_struct("Reply")
+            .field("output", &self.output)
+            .field("status", &self.status)
+            .field("headers", &self.headers.len())
+            .field("request_id", &self.request_id)
+            .field("attempts", &self.attempts)
+            .field("body", &self.body)
+            .finish()
+    }
 }
 
 impl<S: Service, O: Operation<S>> Call<S, O> {
@@ -214,7 +224,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
 
     #[cfg(feature = "tracing")]
     async fn traced(&self) -> Result<Reply<O::Output>, Error<S::Error>> {
-        crate::trace::call(&self.caller.0.base, O::META.name, self.run()).await
+        crate::trace::call(O::META.name, self.run()).await
     }
 
     #[cfg(not(feature = "tracing"))]
@@ -285,7 +295,8 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
             };
             let again = match failed.repeat {
                 Repeat::No => false,
-                Repeat::AfterResync => !std::mem::replace(&mut resynced, true),
+                // One attempt more than the policy grants, but never against "exactly one".
+                Repeat::AfterResync => max_attempts > 1 && !std::mem::replace(&mut resynced, true),
                 Repeat::Yes => progress.attempts < max_attempts,
             };
             let retryable = !matches!(failed.repeat, Repeat::No);
@@ -318,9 +329,10 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
         progress: &mut Progress,
     ) -> Result<Reply<O::Output>, Failed<S::Error>> {
         let shared = &*self.caller.0;
-        let request = self.request(base).await?;
+        let skew = shared.skew_ms.load(Ordering::Relaxed);
+        let request = self.request(base, trust, skew).await?;
         #[cfg(feature = "tracing")]
-        tracing::Span::current().record("http.request.method", request.method().as_str());
+        crate::trace::attempt(&request);
         let uri = request.uri().clone();
         progress.attempts += 1;
         progress.in_flight = true;
@@ -341,7 +353,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
         match outcome {
             Ok((response, body)) => {
                 progress.sent = true;
-                self.judge(&uri, response, body, progress.attempts)
+                self.judge(&uri, response, body, progress.attempts, skew)
             }
             Err(error) => {
                 let passing = matches!(
@@ -371,7 +383,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
         }
     }
 
-    async fn request(&self, base: &Url) -> Result<Request<Bytes>, Failed<S::Error>> {
+    async fn request(&self, base: &Url, trust: Trust, skew: i64) -> Result<Request<Bytes>, Failed<S::Error>> {
         let shared = &*self.caller.0;
         let credentials = match O::META.auth {
             Auth::Service(_) => Some(shared.service.credentials().await.map_err(Error::from)?),
@@ -380,7 +392,9 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
         let target = Target { base, service: &shared.service };
         let mut request = self.operation.encode(&target).map_err(|e| Error::new(Reason::Encode(e)))?;
         let headers = request.headers_mut();
-        for (name, value) in &shared.headers {
+        // The user's own headers may hold credentials: they are not for a host that an answer named.
+        let own = Some(&shared.headers).filter(|_| trust == Trust::Configured);
+        for (name, value) in own.into_iter().flatten() {
             headers.entry(name).or_insert_with(|| value.clone());
         }
         headers.insert(USER_AGENT, shared.user_agent.clone());
@@ -395,7 +409,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
             }
         }
         if let Some(credentials) = credentials {
-            let now = self.caller.provider_now();
+            let now = corrected(shared.clock.now(), skew);
             shared.service.authorize(&credentials, &O::META, &mut request, now).map_err(Error::from)?;
         }
         Ok(request)
@@ -412,7 +426,8 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
             return Ok((Response::from_parts(parts, Bytes::new()), body));
         }
         let bytes = body.collect(limits.body).await?;
-        Ok((Response::from_parts(parts, bytes), Body::full(Bytes::new())))
+        let body = Body::full(bytes.clone());
+        Ok((Response::from_parts(parts, bytes), body))
     }
 
     fn judge(
@@ -421,6 +436,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
         response: Response<Bytes>,
         body: Body,
         attempts: u32,
+        skew: i64,
     ) -> Result<Reply<O::Output>, Failed<S::Error>> {
         let shared = &*self.caller.0;
         let status = response.status();
@@ -437,7 +453,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
                 RetryHint::RefusedWithoutEffect => Repeat::Yes,
                 RetryHint::Transient if self.may_replay() => Repeat::Yes,
                 RetryHint::Transient => Repeat::No,
-                RetryHint::ClockSkew if self.resync(response.headers()) => Repeat::AfterResync,
+                RetryHint::ClockSkew if self.resync(response.headers(), skew) => Repeat::AfterResync,
                 RetryHint::ClockSkew => Repeat::No,
             };
             return Err(Failed {
@@ -455,8 +471,8 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
         }
     }
 
-    /// Takes the clock skew from the answer's `Date`; false when it tells nothing new.
-    fn resync(&self, headers: &HeaderMap) -> bool {
+    /// Takes the clock skew from the answer's `Date`; false when the refused attempt had it already.
+    fn resync(&self, headers: &HeaderMap, used: i64) -> bool {
         let shared = &*self.caller.0;
         let date =
             headers.get(DATE).and_then(|v| v.to_str().ok()).and_then(|v| httpdate::parse_http_date(v).ok());
@@ -467,8 +483,9 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
             Ok(ahead) => millis(ahead),
             Err(behind) => -millis(behind.duration()),
         };
-        let before = shared.skew_ms.swap(skew, Ordering::Relaxed);
-        before.abs_diff(skew) > 1000
+        shared.skew_ms.store(skew, Ordering::Relaxed);
+        // Not what is stored by now: another call may have learnt the same a moment before.
+        used.abs_diff(skew) > 1000
     }
 }
 
@@ -505,6 +522,12 @@ impl<E> From<Error<E>> for Failed<E> {
     fn from(error: Error<E>) -> Self {
         Self { error, repeat: Repeat::No, floor: None }
     }
+}
+
+fn corrected(now: SystemTime, skew_ms: i64) -> SystemTime {
+    let offset = Duration::from_millis(skew_ms.unsigned_abs());
+    let moved = if skew_ms < 0 { now.checked_sub(offset) } else { now.checked_add(offset) };
+    moved.unwrap_or(now)
 }
 
 fn fits(clock: &SharedClock, deadline: Option<Instant>, pause: Duration) -> bool {

@@ -11,7 +11,8 @@ use http::header::RETRY_AFTER;
 ///
 /// An attempt is repeated only if it is certain that nothing was sent, if the provider refused it without
 /// effect (429, a documented throttle), or if the operation may be replayed and the failure may pass.
-/// The pause before attempt *n* is drawn evenly from zero to `base * 2^(n-1)`, at most `cap` (full jitter);
+/// The pause after the *n*-th failed attempt is drawn evenly from zero to `base * 2^(n-1)`, at most `cap` (full
+/// jitter);
 /// a `Retry-After` of the provider is a floor, the total deadline of the call a ceiling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -23,7 +24,8 @@ pub struct RetryPolicy {
     /// The longest pause that is drawn.
     pub cap: Duration,
     /// How many attempts a client may repeat in a burst before failures stop being repeated; every success
-    /// gives a tenth of one back. Stops storms when a provider is down.
+    /// gives a tenth of one back. Stops storms when a provider is down. It is the client's: in the policy of a
+    /// single call it has no effect.
     pub budget: u32,
 }
 

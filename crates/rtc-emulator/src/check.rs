@@ -86,7 +86,9 @@ fn from_query(field: &Field, query: &[(String, String)]) -> Option<Value> {
 fn one(field: &Field, value: Option<&Value>, textual: bool, wire: &str, out: &mut Vec<Broken>) {
     let mut fail = |wire: &str, rule: &'static str, message: String| {
         let message = format!("{wire} {message}");
-        out.push(Broken { wire: wire.to_owned(), rule, code: field.code.map(str::to_owned), message });
+        let missing = field.required_code.filter(|_| rule == "required");
+        let code = missing.or(field.code).map(str::to_owned);
+        out.push(Broken { wire: wire.to_owned(), rule, code, message });
     };
     let value = match value {
         None | Some(Value::Null) if field.required => return fail(wire, "required", "is required".into()),

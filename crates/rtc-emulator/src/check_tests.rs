@@ -16,6 +16,8 @@ const FIELD: Field = Field {
     pattern: None,
     one_of: &[],
     code: None,
+    required_code: None,
+    secret: false,
     fields: &[],
 };
 
@@ -38,6 +40,7 @@ static ROUTE: Route = Route {
             min_length: Some(2),
             max_length: Some(3),
             code: Some("E1"),
+            required_code: Some("E0"),
             ..FIELD
         },
         Field { wire: "bytes", unit: Unit::Bytes, max_length: Some(3), ..FIELD },
@@ -146,6 +149,8 @@ fn outside_the_body_and_codes() {
         ("name", "length", Some("E1")),
     ];
     assert_eq!(found, expected);
+    let found = check(&ROUTE, &params, &[], &HeaderMap::new(), &json!({}));
+    assert_eq!(found.first().and_then(|b| b.code.as_deref()), Some("E0"), "the code of a missing value");
     let query = crate::routing::pairs("n=x");
     assert_eq!(check(&ROUTE, &params, &query, &HeaderMap::new(), &json!({"name": "ab"}))[1].rule, "type");
 }

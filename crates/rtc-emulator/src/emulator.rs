@@ -131,7 +131,7 @@ impl EmulatorBuilder {
         });
         let mut providers: Vec<_> = self.providers.into_iter().map(|make| make(&shared)).collect();
         providers.extend(crate::providers(&shared));
-        let server = Arc::new(Server { shared, providers });
+        let server = Arc::new(Server { shared, providers, quotas: self.quotas });
         let tasks = listeners
             .into_iter()
             .map(|(listener, layer)| tokio::spawn(accept(Arc::clone(&server), listener, layer)))
@@ -248,7 +248,8 @@ impl Emulator {
         self.shared().faults.add(fault)
     }
 
-    /// Adds faults as the management API takes them: one rule or a list, in JSON.
+    /// Adds faults as the management API takes them: one rule or a list, in JSON; all, or none when one
+    /// is wrong.
     ///
     /// # Errors
     /// Says what is wrong with a rule.
@@ -279,7 +280,8 @@ impl Emulator {
         self.server.seed(seed)
     }
 
-    /// Forgets everything: state, log, faults, moved time; identifiers start over.
+    /// Forgets everything: state, log, faults, moved time; identifiers start over, and the quotas are
+    /// enforced as they were at the start.
     pub fn reset(&self) {
         self.server.reset();
     }

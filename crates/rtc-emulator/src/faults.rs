@@ -14,6 +14,7 @@ use crate::ids::Ids;
 /// One rule. Of all rules that match a call, the first that is due is applied.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Fault {
     /// Its name; given by the emulator if empty. A rule of the same name is replaced.
     #[serde(default)]
@@ -43,6 +44,7 @@ pub struct Fault {
 /// What a fault does, tagged by `kind`. Unless told otherwise the provider did act.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
 pub enum Action {
     /// Answers this; the provider does not act.
     Status {
@@ -113,6 +115,7 @@ pub enum Action {
 /// When the connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum DropWhen {
     /// The request was read, the provider did not act.
     Before,
@@ -127,6 +130,7 @@ pub enum DropWhen {
 /// The value of `Retry-After`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
+#[non_exhaustive]
 pub enum RetryAfter {
     /// Seconds.
     Seconds(u64),
@@ -167,6 +171,12 @@ impl Fault {
         }
     }
 
+    /// Its name, by which it can be replaced and removed; empty, the default, lets the emulator name it.
+    #[must_use]
+    pub fn id(self, id: impl Into<String>) -> Self {
+        Self { id: id.into(), ..self }
+    }
+
     /// Only this provider.
     #[must_use]
     pub fn provider(self, provider: impl Into<String>) -> Self {
@@ -183,6 +193,18 @@ impl Fault {
     #[must_use]
     pub fn nth(self, nth: u64) -> Self {
         Self { nth: Some(nth), ..self }
+    }
+
+    /// Only each n-th matching call, at least 1.
+    #[must_use]
+    pub fn every(self, every: u64) -> Self {
+        Self { every: Some(every), ..self }
+    }
+
+    /// Only with this probability, 0 to 1; the same calls under the same seed meet the same faults.
+    #[must_use]
+    pub fn probability(self, probability: f64) -> Self {
+        Self { probability: Some(probability), ..self }
     }
 
     /// At most this often.
@@ -228,6 +250,7 @@ impl Fault {
 
 /// A rule and how often it was met.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Armed {
     /// The rule.
     #[serde(flatten)]
@@ -244,6 +267,26 @@ struct State {
     rules: Vec<Armed>,
 }
 
+impl State {
+    /// Adds a valid rule, in the place of the one of its name, and gives its id.
+    fn add(&mut self, mut fault: Fault) -> String {
+        while fault.id.is_empty() {
+            self.next += 1;
+            let id = format!("f{}", self.next);
+            if !self.rules.iter().any(|rule| rule.fault.id == id) {
+                fault.id = id;
+            }
+        }
+        let id = fault.id.clone();
+        let armed = Armed { fault, seen: 0, fired: 0 };
+        match self.rules.iter_mut().find(|rule| rule.fault.id == id) {
+            Some(rule) => *rule = armed,
+            None => self.rules.push(armed),
+        }
+        id
+    }
+}
+
 /// The rules in force.
 #[derive(Debug, Default)]
 pub struct Faults(Mutex<State>);
@@ -257,23 +300,21 @@ impl Faults {
     ///
     /// # Errors
     /// Says what is wrong with the rule.
-    pub fn add(&self, mut fault: Fault) -> Result<String, String> {
+    pub fn add(&self, fault: Fault) -> Result<String, String> {
         fault.validate()?;
+        Ok(self.state().add(fault))
+    }
+
+    /// Adds all of the rules, or none when one of them is wrong, and gives their ids.
+    ///
+    /// # Errors
+    /// Says which rule is wrong (counted from 1), and how.
+    pub fn add_all(&self, faults: Vec<Fault>) -> Result<Vec<String>, String> {
+        for (i, fault) in faults.iter().enumerate() {
+            fault.validate().map_err(|error| format!("rule {}: {error}", i + 1))?;
+        }
         let mut state = self.state();
-        while fault.id.is_empty() {
-            state.next += 1;
-            let id = format!("f{}", state.next);
-            if !state.rules.iter().any(|rule| rule.fault.id == id) {
-                fault.id = id;
-            }
-        }
-        let id = fault.id.clone();
-        let armed = Armed { fault, seen: 0, fired: 0 };
-        match state.rules.iter_mut().find(|rule| rule.fault.id == id) {
-            Some(rule) => *rule = armed,
-            None => state.rules.push(armed),
-        }
-        Ok(id)
+        Ok(faults.into_iter().map(|fault| state.add(fault)).collect())
     }
 
     /// All rules.
@@ -335,13 +376,13 @@ mod tests {
         let any = Fault::new(Action::Garbage);
         assert_eq!(fired(any.clone(), 3), [1, 2, 3]);
         assert_eq!(fired(any.clone().nth(2), 4), [2]);
-        assert_eq!(fired(Fault { every: Some(2), ..any.clone() }, 5), [2, 4]);
+        assert_eq!(fired(any.clone().every(2), 5), [2, 4]);
         assert_eq!(fired(any.clone().times(1), 3), [1]);
         assert!(fired(any.clone().provider("q"), 3).is_empty());
         assert_eq!(fired(any.clone().provider("p").operation("o"), 1), [1]);
-        let some = fired(Fault { probability: Some(0.5), ..any.clone() }, 100);
+        let some = fired(any.clone().probability(0.5), 100);
         assert!((20..80).contains(&some.len()));
-        assert_eq!(some, fired(Fault { probability: Some(0.5), ..any }, 100));
+        assert_eq!(some, fired(any.probability(0.5), 100));
     }
 
     #[test]
@@ -366,5 +407,11 @@ mod tests {
         assert_eq!(faults.add(Fault::new(Action::Garbage)), Ok("f1".into()));
         assert_eq!(faults.list().len(), 2);
         assert!(faults.remove("r") && !faults.remove("r"));
+        let half = vec![Fault::new(Action::Garbage).id("good"), Fault::new(Action::Garbage).nth(0)];
+        assert!(faults.add_all(half).unwrap_err().starts_with("rule 2: "));
+        assert!(
+            faults.list().iter().all(|rule| rule.fault.id != "good"),
+            "a list is taken whole or not at all"
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! What came in and what went out, without secrets.
 
 use std::{
-    collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::{BTreeSet, VecDeque},
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -10,14 +10,19 @@ use http::{HeaderMap, request::Parts};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::routing::pairs;
+use crate::{
+    routing::pairs,
+    spec::{Field, Route},
+};
 
 /// Stands for a secret.
 pub const REDACTED: &str = "[redacted]";
-const BODY_LIMIT: usize = 4096;
+/// How much of a path, a value or a body is kept.
+const LIMIT: usize = 4096;
 
 /// One request that was received.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct LogEntry {
     /// Counts from 1 and is never used twice.
     pub seq: u64,
@@ -29,11 +34,11 @@ pub struct LogEntry {
     pub operation: Option<String>,
     /// HTTP method.
     pub method: String,
-    /// Path as sent.
+    /// Path as sent, cut to 4 KiB.
     pub path: String,
-    /// Decoded query, redacted.
+    /// Decoded query, redacted; each name and value cut to 4 KiB.
     pub query: Vec<(String, String)>,
-    /// Request headers, redacted.
+    /// Request headers, redacted; each value cut to 4 KiB.
     pub headers: Vec<(String, String)>,
     /// Request body, redacted and cut to 4 KiB.
     pub body: Option<String>,
@@ -51,8 +56,11 @@ impl LogEntry {
     pub(crate) fn received(parts: &Parts, body: Option<&[u8]>) -> Self {
         Self {
             method: parts.method.to_string(),
-            path: parts.uri.path().to_owned(),
-            query: redact_pairs(pairs(parts.uri.query().unwrap_or(""))),
+            path: cut(parts.uri.path().to_owned()),
+            query: redact_pairs(pairs(parts.uri.query().unwrap_or("")))
+                .into_iter()
+                .map(|(name, value)| (cut(name), cut(value)))
+                .collect(),
             headers: parts.headers.iter().map(|(n, v)| redact_header(n.as_str(), v.as_bytes())).collect(),
             body: body.and_then(|body| redact_body(&parts.headers, body)),
             ..Self::default()
@@ -119,13 +127,64 @@ pub(crate) fn millis(d: Duration) -> u64 {
     u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Whether a member, parameter or header of this name holds a secret. Rather one too many.
+/// A text as long as it may be kept.
+fn cut(mut text: String) -> String {
+    if text.len() > LIMIT {
+        text.truncate(text.floor_char_boundary(LIMIT));
+    }
+    text
+}
+
+/// A name without case and punctuation, which differ between headers, members and parameters.
+fn plain(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+}
+
+/// The tables of the built-in providers.
+fn tables() -> Vec<&'static [Route]> {
+    vec![
+        #[cfg(feature = "enablex")]
+        crate::generated::enablex::ROUTES,
+        #[cfg(feature = "enablex")]
+        crate::generated::enablex::METHODS,
+        #[cfg(feature = "opentok")]
+        crate::generated::opentok::ROUTES,
+        #[cfg(feature = "sora-rpc")]
+        crate::generated::sora_rpc::METHODS,
+        #[cfg(feature = "mediasfu")]
+        crate::generated::mediasfu::ROUTES,
+        #[cfg(feature = "kvs-signaling")]
+        crate::generated::kvs_signaling::ROUTES,
+    ]
+}
+
+/// The names of all secret fields, at any depth.
+fn secret_names() -> BTreeSet<&'static str> {
+    fn walk(fields: &'static [Field], out: &mut BTreeSet<&'static str>) {
+        for field in fields {
+            if field.secret {
+                out.insert(field.wire);
+            }
+            walk(field.fields, out);
+        }
+    }
+    let mut names = BTreeSet::new();
+    tables().into_iter().flatten().for_each(|route| walk(route.fields, &mut names));
+    names
+}
+
+/// The names that the specification says are secret, as [`plain`] writes them.
+static SPECIFIED: LazyLock<BTreeSet<String>> =
+    LazyLock::new(|| secret_names().into_iter().map(plain).collect());
+
+/// Whether a member, parameter or header of this name holds a secret: by the specification, and by what
+/// such names look like elsewhere. Rather one too many.
 fn is_secret(name: &str) -> bool {
-    let name: String =
-        name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    const PARTS: [&str; 9] = [
+    let name = plain(name);
+    const PARTS: [&str; 10] = [
         "secret",
         "password",
+        "passcode",
         "token",
         "credential",
         "securecode",
@@ -135,7 +194,8 @@ fn is_secret(name: &str) -> bool {
         // The page of a MediaSFU room ends with its secret.
         "publicurl",
     ];
-    name.ends_with("key") || name.ends_with("cookie") || PARTS.iter().any(|part| name.contains(part))
+    let alike = || PARTS.iter().any(|part| name.contains(part));
+    name.ends_with("key") || name.ends_with("cookie") || SPECIFIED.contains(&name) || alike()
 }
 
 /// Whether a value is a token whatever its member is called: a JWT, an OpenTok token.
@@ -157,7 +217,7 @@ fn redact_header(name: &str, value: &[u8]) -> (String, String) {
         // Which scheme was used is no secret and often the mistake looked for.
         Some((scheme, _)) if name == "authorization" => format!("{scheme} {REDACTED}"),
         _ if is_secret(name) || looks_secret(&value) => REDACTED.to_owned(),
-        _ => value,
+        _ => cut(value),
     };
     (name.to_owned(), value)
 }
@@ -185,7 +245,7 @@ pub(crate) fn redact_body(headers: &HeaderMap, body: &[u8]) -> Option<String> {
         return None;
     }
     let kind = headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
-    let mut shown = if let Ok(mut value) = serde_json::from_slice::<Value>(body) {
+    let shown = if let Ok(mut value) = serde_json::from_slice::<Value>(body) {
         redact_json(&mut value);
         value.to_string()
     } else if kind.starts_with("application/x-www-form-urlencoded") {
@@ -194,10 +254,7 @@ pub(crate) fn redact_body(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     } else {
         format!("[{} bytes, {}]", body.len(), if kind.is_empty() { "no content type" } else { kind })
     };
-    if shown.len() > BODY_LIMIT {
-        shown.truncate(shown.floor_char_boundary(BODY_LIMIT));
-    }
-    Some(shown)
+    Some(cut(shown))
 }
 
 #[cfg(test)]
@@ -223,6 +280,32 @@ mod tests {
         assert_eq!(entry.query[2], ("x".into(), "1".into()));
         assert_eq!(entry.headers[0].1, "Bearer [redacted]");
         assert!(entry.body.unwrap().contains(r#""name":"n""#));
+    }
+
+    #[test]
+    fn every_secret_field_of_every_table_is_hidden() {
+        let names = secret_names();
+        #[cfg(feature = "mediasfu")]
+        assert!(names.contains("adminPasscode") && names.contains("secureCode"), "{names:?}");
+        for name in names {
+            let body = serde_json::json!({ "outer": [{ name: "canary" }] }).to_string();
+            let shown = redact_body(&HeaderMap::new(), body.as_bytes()).unwrap();
+            assert!(!shown.contains("canary"), "{shown}");
+            let shown = redact_pairs(vec![(name.to_owned(), "canary".to_owned())]);
+            assert_eq!(shown, [(name.to_owned(), REDACTED.to_owned())]);
+        }
+        assert!(is_secret("adminPasscode") && is_secret("admin_passcode"), "by its looks, too");
+    }
+
+    #[test]
+    fn paths_and_values_are_cut() {
+        let long = "é".repeat(4000);
+        let uri = format!("/{}?q={}", "a".repeat(9000), "b".repeat(9000));
+        let request = http::Request::builder().uri(uri).header("x-long", long.as_bytes());
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let entry = LogEntry::received(&parts, None);
+        assert_eq!((entry.path.len(), entry.query[0].1.len()), (LIMIT, LIMIT));
+        assert_eq!(entry.headers[0].1.len(), LIMIT, "two bytes a letter");
     }
 
     #[test]

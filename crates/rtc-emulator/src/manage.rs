@@ -1,6 +1,6 @@
 //! The management API under `/_emulator/`. Its calls are neither logged nor faulted.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, Response, StatusCode, request::Parts};
@@ -23,6 +23,12 @@ type Answer = Result<Value, (StatusCode, String)>;
 struct Move {
     advance_ms: Option<u64>,
     set: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Switch {
+    on: bool,
 }
 
 impl Server {
@@ -83,6 +89,12 @@ impl Server {
                 self.move_clock(body).map_err(bad)?;
                 Ok(self.clock())
             }
+            (&Method::GET, "quotas") => Ok(json!({ "on": shared.quotas() })),
+            (&Method::POST, "quotas") => {
+                let Switch { on } = serde_json::from_value(body).map_err(|error| bad(error.to_string()))?;
+                shared.quotas.store(on, Ordering::Relaxed);
+                Ok(json!({ "on": on }))
+            }
             (&Method::DELETE, path) => {
                 let id = path.strip_prefix("faults/").map(|id| decode(id, false));
                 match id {
@@ -103,6 +115,7 @@ impl Server {
         self.providers.iter().for_each(|provider| provider.reset());
         self.shared.faults.clear();
         self.shared.log.clear();
+        self.shared.quotas.store(self.quotas, Ordering::Relaxed);
         self.shared.clock.reset();
         self.shared.reseed();
     }
@@ -122,15 +135,11 @@ impl Server {
         Ok(())
     }
 
-    /// Takes one rule or a list of them.
+    /// Takes one rule or a list of them: all, or none when one is wrong.
     pub(crate) fn add_faults(&self, body: Value) -> Result<Vec<String>, String> {
         let rules = if let Value::Array(rules) = body { rules } else { vec![body] };
         let rules: Result<Vec<Fault>, _> = rules.into_iter().map(serde_json::from_value).collect();
-        rules
-            .map_err(|error| error.to_string())?
-            .into_iter()
-            .map(|rule| self.shared.faults.add(rule))
-            .collect()
+        self.shared.faults.add_all(rules.map_err(|error| error.to_string())?)
     }
 
     fn clock(&self) -> Value {
@@ -156,7 +165,7 @@ fn bad(message: impl Into<String>) -> (StatusCode, String) {
 
 fn unknown(parts: &Parts) -> (StatusCode, String) {
     const KNOWN: &str = "GET health, GET state, POST reset, POST seed, GET|DELETE log, GET|POST|DELETE faults, \
-                         DELETE faults/{id}, GET|POST clock, and <provider>/...";
+                         DELETE faults/{id}, GET|POST clock, GET|POST quotas, and <provider>/...";
     (
         StatusCode::NOT_FOUND,
         format!("{} {} is no management call; there are: {KNOWN}", parts.method, parts.uri.path()),

@@ -57,6 +57,8 @@ impl std::error::Error for Closed {}
 pub(crate) struct Server {
     pub(crate) shared: Arc<Shared>,
     pub(crate) providers: Vec<Arc<dyn Provider>>,
+    /// Whether the quotas were enforced at the start, and are again after a reset.
+    pub(crate) quotas: bool,
 }
 
 /// What a listener puts between the socket and HTTP.
@@ -163,24 +165,25 @@ impl Server {
             return Ok(self.finish(response.map(full_body), "_emulator", 0));
         }
         let (mut entry, request) = if let Target::Raw(..) = target {
-            (LogEntry::received(&parts, None), Input::Raw(Request::from_parts(parts, body)))
+            (self.entry(&parts, None, &target), Input::Raw(Request::from_parts(parts, body)))
         } else {
             match read(body).await {
                 Ok(body) => {
                     target = target.refined(&body);
-                    (LogEntry::received(&parts, Some(&body)), Input::Read(parts, body))
+                    (self.entry(&parts, Some(&body), &target), Input::Read(parts, body))
                 }
                 Err(error) => {
+                    let response = error.ok_or(Closed)?;
+                    let mut entry = self.entry(&parts, None, &target);
+                    entry.status = Some(response.status().as_u16());
+                    let seq = self.shared.log.begin(entry);
                     let name = target.names().1.unwrap_or("unknown");
-                    return Ok(self.finish(error.ok_or(Closed)?.map(full_body), name, 0));
+                    return Ok(self.finish(self.note(seq, response), name, 0));
                 }
             }
         };
         let (provider, operation) = target.names();
         let name = operation.unwrap_or("unknown");
-        entry.at = crate::time::rfc3339(self.shared.clock.now());
-        entry.provider = provider.map(str::to_owned);
-        entry.operation = operation.map(str::to_owned);
         let fault = self.shared.faults.pick(provider, operation, &self.shared.dice);
         entry.fault = fault.as_ref().map(|fault| fault.id.clone());
         let seq = self.shared.log.begin(entry);
@@ -194,6 +197,16 @@ impl Server {
         let skew = fault
             .map_or(0, |fault| if let Action::ClockSkew { seconds } = fault.action { seconds } else { 0 });
         result.map(|response| self.finish(response, name, skew))
+    }
+
+    /// The log's entry of a request that was read.
+    fn entry(&self, parts: &Parts, body: Option<&[u8]>, target: &Target) -> LogEntry {
+        let (provider, operation) = target.names();
+        let mut entry = LogEntry::received(parts, body);
+        entry.at = crate::time::rfc3339(self.shared.clock.now());
+        entry.provider = provider.map(str::to_owned);
+        entry.operation = operation.map(str::to_owned);
+        entry
     }
 
     fn target(&self, parts: &Parts) -> Target {

@@ -60,6 +60,10 @@ pub struct Field {
     pub one_of: &'static [&'static str],
     /// The vendor's error code for this field.
     pub code: Option<&'static str>,
+    /// The vendor's error code where the value is missing, if that is another one.
+    pub required_code: Option<&'static str>,
+    /// Whether the value is a secret, which the log hides.
+    pub secret: bool,
     /// Members of an object, or of each element of a list of objects.
     pub fields: &'static [Field],
 }

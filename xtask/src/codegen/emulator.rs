@@ -85,13 +85,15 @@ fn field(out: &mut String, spec: &Spec, f: &Field) {
     let wire = if f.place == Place::Path { f.name.as_ref() } else { f.wire.as_ref() };
     let _ = write!(
         out,
-        "Field {{ wire: {wire:?}, place: Place::{place}, kind: Kind::{kind}, required: {}, min_length: {min_length:?}, max_length: {:?}, unit: Unit::{unit}, min: {:?}, max: {:?}, pattern: {:?}, one_of: &{values:?}, code: {:?}, fields: &[",
+        "Field {{ wire: {wire:?}, place: Place::{place}, kind: Kind::{kind}, required: {}, min_length: {min_length:?}, max_length: {:?}, unit: Unit::{unit}, min: {:?}, max: {:?}, pattern: {:?}, one_of: &{values:?}, code: {:?}, required_code: {:?}, secret: {}, fields: &[",
         f.required || f.must,
         f.max_length,
         f.min,
         f.max,
         f.pattern.as_ref().map(|p| p.as_ref().as_str()),
         f.code.as_deref(),
+        f.required_code.as_deref(),
+        element == "secret",
     );
     if let Some(s) = s {
         for nested in &s.fields {

@@ -13,7 +13,10 @@ pub fn document(spec: &Spec) -> String {
             let described = describe(spec, operation);
             // One path may serve several operations that a member of the body tells apart.
             match item.get_mut(&method) {
-                Some(existing) => existing["x-also"] = described,
+                Some(existing) => match existing.get_mut("x-also").and_then(Value::as_array_mut) {
+                    Some(also) => also.push(described),
+                    None => existing["x-also"] = json!([described]),
+                },
                 None => {
                     item.insert(method, described);
                 }

@@ -24,7 +24,7 @@ pub fn module(spec: &Spec) -> String {
         nested(&mut out, spec, s);
     }
     for m in &spec.models {
-        model(&mut out, spec, m);
+        model(&mut out, m);
     }
     for operation in &spec.operations {
         request(&mut out, spec, operation);
@@ -247,7 +247,7 @@ fn nested(out: &mut String, spec: &Spec, s: &Struct) {
     out.push_str("} }\n");
 }
 
-fn model(out: &mut String, spec: &Spec, m: &Struct) {
+fn model(out: &mut String, m: &Struct) {
     doc(out, &m.doc);
     let _ = writeln!(
         out,
@@ -260,7 +260,7 @@ fn model(out: &mut String, spec: &Spec, m: &Struct) {
         if !field.required {
             attributes.push("default".into());
         }
-        if let Some(adapter) = adapter(spec, field) {
+        if let Some(adapter) = adapter(field) {
             attributes.push(format!("deserialize_with = \"rtc_core::wire::As::<{adapter}>::deserialize\""));
         }
         format!("#[serde({})]\n", attributes.join(", "))
@@ -269,9 +269,8 @@ fn model(out: &mut String, spec: &Spec, m: &Struct) {
 }
 
 /// How an answer's field is read: scalars leniently, structures strictly.
-fn adapter(spec: &Spec, field: &Field) -> Option<String> {
+fn adapter(field: &Field) -> Option<String> {
     let lenient = matches!(field.element(), "text" | "secret" | "bool" | "u32" | "u64" | "i64" | "f64");
-    let _ = spec;
     let one = if lenient { "rtc_core::wire::Lenient" } else { "serde_with::Same" };
     match shape(field) {
         Shape::List => {
@@ -306,7 +305,7 @@ fn request(out: &mut String, spec: &Spec, operation: &Operation) {
     let _ = writeln!(out, "impl {name} {{");
     out.push_str("/// Checks the input without sending anything.\n///\n/// # Errors\n/// All broken rules, in the order of the provider's reference.\npub fn validate(&self) -> Result<(), Violations> {\n");
     let mut checks = String::new();
-    checks_named(&mut checks, spec, &operation.fields, &operation.rules, "&mut checks", "checks");
+    checks_named(&mut checks, spec, &operation.fields, &operation.rules, "checks");
     if let Some(check) = &operation.check {
         let _ = writeln!(checks, "{check}(self, &mut checks);");
     }
@@ -339,13 +338,13 @@ fn discreet_debug(out: &mut String, name: &str, fields: &[Field]) {
 
 fn checks(out: &mut String, spec: &Spec, fields: &[Field], rules: &[Rule]) {
     let before = out.len();
-    checks_named(out, spec, fields, rules, "checks", "checks");
+    checks_named(out, spec, fields, rules, "checks");
     if out.len() == before {
         out.push_str("let _ = checks;\n");
     }
 }
 
-fn checks_named(out: &mut String, spec: &Spec, fields: &[Field], rules: &[Rule], _by: &str, checks: &str) {
+fn checks_named(out: &mut String, spec: &Spec, fields: &[Field], rules: &[Rule], checks: &str) {
     for field in fields {
         for r in rules.iter().filter(|r| r.before.as_ref().is_some_and(|b| b.as_ref() == field.name.as_ref()))
         {
@@ -581,13 +580,8 @@ fn meta(operation: &Operation) -> String {
 
 fn encode(out: &mut String, operation: &Operation) {
     let method = operation.method.as_deref().unwrap_or("POST");
-    if !uses_target_only_base(operation) {
-        let _ = writeln!(
-            out,
-            "let path = {}(target, {:?});",
-            operation.path_fn.as_deref().unwrap_or_default(),
-            operation.name.as_ref()
-        );
+    if let Some(function) = &operation.path_fn {
+        let _ = writeln!(out, "let path = {function}(target, {:?});", operation.name.as_ref());
     }
     let mutable =
         operation.fields.iter().any(|f| matches!(f.place, Place::Query | Place::Header) && !is_key(f));
@@ -654,10 +648,6 @@ fn encode(out: &mut String, operation: &Operation) {
 
 fn is_key(field: &Field) -> bool {
     field.name.as_ref() == "idempotency_key"
-}
-
-fn uses_target_only_base(operation: &Operation) -> bool {
-    operation.path_fn.is_none()
 }
 
 /// Wraps a statement about `value` in what reaches the values of the field.

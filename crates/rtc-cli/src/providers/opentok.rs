@@ -16,6 +16,11 @@ fn client(run: &Run) -> opentok::Result<Client> {
 }
 
 pub(super) async fn run(operation: &str, mut input: Input, run: &Run) -> Option<Outcome> {
+    if operation == "decode_session_id" {
+        let request = generated::decode_session_id(&mut input);
+        let checked = input.check(request.validate()).map_err(opentok::Error::from);
+        return Some(run.local(checked.and_then(|()| Client::decode_session_id(request))));
+    }
     let client = match client(run) {
         Ok(client) => client,
         Err(error) => return Some(run.failed(&error)),
@@ -34,11 +39,6 @@ pub(super) async fn run(operation: &str, mut input: Input, run: &Run) -> Option<
             let request = generated::verify_token(&mut input);
             let checked = input.check(request.validate()).map_err(opentok::Error::from);
             run.local(checked.and_then(|()| client.verify_token(request)))
-        }
-        "decode_session_id" => {
-            let request = generated::decode_session_id(&mut input);
-            let checked = input.check(request.validate()).map_err(opentok::Error::from);
-            run.local(checked.and_then(|()| client.decode_session_id(request)))
         }
         _ => return generated::call(&client, operation, input, run).await,
     };

@@ -5,13 +5,13 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use http_body::Body as _;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
@@ -50,6 +50,23 @@ struct Inner {
     /// By TLS or not, found or configured address, direct or through a proxy: the resolver must know how
     /// far to trust, setting up TLS is slow, and reqwest decides about proxies once for each client.
     clients: Pair<Pair<Pair<Lazy<reqwest::Client>>>>,
+    last: Mutex<Option<Known>>,
+}
+
+/// Which of the clients.
+#[derive(Clone, Copy)]
+struct Choice {
+    tls: bool,
+    trust: Trust,
+    direct: bool,
+}
+
+/// A URL that was parsed and checked.
+struct Known {
+    uri: Uri,
+    trust: Trust,
+    url: Url,
+    choice: Choice,
 }
 
 struct Pair<T>(T, T);
@@ -167,6 +184,7 @@ impl HttpTransportBuilder {
             pool_max_idle_per_host: self.pool_max_idle_per_host,
             http1_only: self.http1_only,
             clients: pair(|| pair(|| pair(Lazy::new))),
+            last: Mutex::new(None),
         })))
     }
 }
@@ -196,8 +214,11 @@ impl fmt::Debug for HttpTransport {
 
 impl Transport for HttpTransport {
     async fn send(&self, request: Request<Bytes>, limits: Limits) -> Result<Response<Body>, TransportError> {
-        let request = reqwest::Request::try_from(request).map_err(sending)?;
-        let client = self.0.client(request.url(), limits.trust)?;
+        let (parts, body) = request.into_parts();
+        let (url, client) = self.0.route(&parts.uri, limits.trust)?;
+        let mut request = reqwest::Request::new(parts.method, url);
+        *request.headers_mut() = parts.headers;
+        *request.body_mut() = Some(body.into());
         let response = client.execute(request).await.map_err(sending)?;
         let (mut parts, body) = Response::<reqwest::Body>::from(response).into_parts();
         // What the HTTP stack leaves there is its own affair.
@@ -208,7 +229,28 @@ impl Transport for HttpTransport {
 }
 
 impl Inner {
-    fn client(&self, url: &Url, trust: Trust) -> Result<&reqwest::Client, TransportError> {
+    /// The URL of a request, checked, and the client for it. Many clients call one URL again and again, so the
+    /// last one is kept: parsing and checking a URL costs more than all else that is done here.
+    fn route(&self, uri: &Uri, trust: Trust) -> Result<(Url, &reqwest::Client), TransportError> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let (url, choice) = match last.as_ref().filter(|known| known.trust == trust && known.uri == *uri) {
+            Some(known) => (known.url.clone(), known.choice),
+            None => {
+                let url = Url::parse(&uri.to_string()).map_err(|_| setup(URL_WANTED))?;
+                let choice = self.choose(&url, trust)?;
+                *last = Some(Known { uri: uri.clone(), trust, url: url.clone(), choice });
+                (url, choice)
+            }
+        };
+        drop(last);
+        Ok((url, self.lazy(choice).get(|| self.build(choice))?))
+    }
+
+    fn lazy(&self, choice: Choice) -> &Lazy<reqwest::Client> {
+        self.clients.at(choice.tls).at(choice.trust == Trust::Discovered).at(choice.direct)
+    }
+
+    fn choose(&self, url: &Url, trust: Trust) -> Result<Choice, TransportError> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(setup(URL_WANTED));
         }
@@ -229,11 +271,11 @@ impl Inner {
             || matches!(self.proxy, Proxy::None)
             || self.proxy_hosts.iter().any(|host| url.host_str() == Some(host));
         let tls = url.scheme() == "https" || (self.proxy_over_tls && !direct);
-        let client = self.clients.at(tls).at(trust == Trust::Discovered).at(direct);
-        client.get(|| self.build(tls, trust, direct))
+        Ok(Choice { tls, trust, direct })
     }
 
-    fn build(&self, tls: bool, trust: Trust, direct: bool) -> Result<reqwest::Client, TransportError> {
+    fn build(&self, choice: Choice) -> Result<reqwest::Client, TransportError> {
+        let Choice { tls, trust, direct } = choice;
         let config = if tls {
             tls::client_config(&self.tls, !self.http1_only).map(Arc::unwrap_or_clone)
         } else {

@@ -124,3 +124,16 @@ fn a_base_that_is_refused_makes_no_client() {
         assert!(matches!(error.reason(), Reason::Endpoint(_)) && !error.to_string().contains("canary"));
     }
 }
+
+#[tokio::test]
+async fn extra_headers_are_not_for_discovered_hosts() {
+    let transport = ScriptedTransport::new().json(200, "fine").json(200, "fine");
+    let (mut config, _) = config(&transport);
+    config.headers.push(("x-gateway-key".into(), "canary".into()));
+    let caller = caller_of(config);
+    caller.call(Read::new("a")).endpoint("https://eu.example.com").await.unwrap();
+    caller.call(Read::new("a")).discovered_endpoint("https://found.example.net").await.unwrap();
+    let sent = transport.requests();
+    assert_eq!(sent[0].headers()["x-gateway-key"], "canary");
+    assert!(!sent[1].headers().contains_key("x-gateway-key"));
+}

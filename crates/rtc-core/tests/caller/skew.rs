@@ -3,9 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use rtc_core::testing::ScriptedTransport;
-use rtc_core::{ErrorKind, RetryPolicy, unix_seconds};
+use rtc_core::{Body, Bytes, ErrorKind, Limits, RetryPolicy, Transport, TransportError, unix_seconds};
 
-use crate::fake::{Make, NOW, Read, answer, caller};
+use crate::fake::{Make, NOW, Read, answer, caller, caller_of, config};
 
 const AHEAD: &str = "Sun, 06 Nov 1994 09:49:37 GMT";
 const BEHIND: &str = "Sun, 06 Nov 1994 07:49:37 GMT";
@@ -24,8 +24,8 @@ async fn the_date_of_the_refusal_corrects_the_clock() {
             .json(200, "fine")
             .json(200, "fine");
         let (caller, clock) = caller(&transport);
-        // Once more, whatever the number of attempts and though it must not be replayed: it was refused.
-        caller.call(Make::new("a")).retry(RetryPolicy::none()).await.unwrap();
+        // Once more, though it must not be replayed: it was refused.
+        caller.call(Make::new("a")).await.unwrap();
         assert_eq!(times(&transport), [0, skew]);
         assert_eq!(clock.passed(), Duration::ZERO, "at once");
         let provider = unix_seconds(caller.provider_now()) as i64;
@@ -33,6 +33,45 @@ async fn the_date_of_the_refusal_corrects_the_clock() {
         caller.clone().call(Make::new("a")).await.unwrap();
         assert_eq!(times(&transport), [0, skew, skew], "the clones remember");
     }
+}
+
+#[tokio::test]
+async fn exactly_one_attempt_means_one() {
+    let transport = ScriptedTransport::new().answer(answer(418, &[("date", AHEAD)], "{}")).json(200, "fine");
+    let (caller, _) = caller(&transport);
+    let error = caller.call(Read::new("a")).retry(RetryPolicy::none()).await.unwrap_err();
+    assert_eq!((error.attempts(), error.is_retryable()), (1, true));
+    caller.call(Read::new("a")).await.unwrap();
+    assert_eq!(times(&transport), [0, 3600], "what was learnt is kept");
+}
+
+/// Holds the first two requests until both are there, and refuses both.
+#[derive(Debug)]
+struct Meeting(tokio::sync::Barrier, std::sync::atomic::AtomicUsize, ScriptedTransport);
+
+impl Transport for Meeting {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+        limits: Limits,
+    ) -> Result<http::Response<Body>, TransportError> {
+        if self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 2 {
+            self.0.wait().await;
+            return Ok(answer(418, &[("date", AHEAD)], "{}").map(Body::full));
+        }
+        self.2.send(request, limits).await
+    }
+}
+
+#[tokio::test]
+async fn calls_that_were_signed_with_the_old_time_all_try_again() {
+    let script = ScriptedTransport::new().json(200, "fine").json(200, "fine");
+    let (mut config, _) = config(&script);
+    config.set_transport(Meeting(tokio::sync::Barrier::new(2), 0.into(), script.clone()));
+    let caller = caller_of(config);
+    let (first, second) =
+        tokio::join!(caller.call(Read::new("a")).reply(), caller.call(Read::new("b")).reply());
+    assert_eq!((first.unwrap().attempts, second.unwrap().attempts), (2, 2));
 }
 
 #[tokio::test]

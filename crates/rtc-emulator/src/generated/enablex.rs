@@ -23,6 +23,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("printable"),
                 one_of: &[],
                 code: Some("10002"),
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -38,6 +40,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("printable"),
                 one_of: &[],
                 code: Some("10010"),
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -53,6 +57,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[
                     Field {
                         wire: "description",
@@ -67,6 +73,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -82,6 +90,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["group", "lecture"],
                         code: Some("10019"),
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -97,6 +107,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: Some("10003"),
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -112,6 +124,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: Some("10016"),
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -127,6 +141,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: Some("date_time"),
                         one_of: &[],
                         code: Some("10005"),
+                        required_code: Some("10004"),
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -142,6 +158,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: Some("10011"),
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -157,6 +175,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: Some("10022"),
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -172,6 +192,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: Some("10007"),
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -187,6 +209,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -202,6 +226,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: Some("10008"),
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -217,6 +243,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["HD", "SD", "LD"],
                         code: Some("10014"),
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -232,6 +260,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -247,6 +277,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -262,6 +294,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -277,6 +311,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -292,6 +328,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -307,6 +345,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: Some("10012"),
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -322,6 +362,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: Some("10013"),
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -337,6 +379,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -352,6 +396,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: Some("10025"),
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -367,6 +413,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -382,6 +430,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[
                             Field {
                                 wire: "moderator",
@@ -396,6 +446,8 @@ pub(crate) const ROUTES: &[Route] = &[
                                 pattern: None,
                                 one_of: &["audio", "audiovideo"],
                                 code: None,
+                                required_code: None,
+                                secret: false,
                                 fields: &[],
                             },
                             Field {
@@ -411,6 +463,8 @@ pub(crate) const ROUTES: &[Route] = &[
                                 pattern: None,
                                 one_of: &["audio", "audiovideo"],
                                 code: None,
+                                required_code: None,
+                                secret: false,
                                 fields: &[],
                             },
                         ],
@@ -428,6 +482,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[
                             Field {
                                 wire: "auto_recording",
@@ -442,6 +498,8 @@ pub(crate) const ROUTES: &[Route] = &[
                                 pattern: None,
                                 one_of: &[],
                                 code: None,
+                                required_code: None,
+                                secret: false,
                                 fields: &[],
                             },
                             Field {
@@ -457,6 +515,8 @@ pub(crate) const ROUTES: &[Route] = &[
                                 pattern: None,
                                 one_of: &[],
                                 code: None,
+                                required_code: None,
+                                secret: false,
                                 fields: &[],
                             },
                         ],
@@ -474,6 +534,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["IN", "SG", "US", "XX"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -489,6 +551,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -504,6 +568,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                 ],
@@ -521,6 +587,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[
                     Field {
                         wire: "enabled",
@@ -535,6 +603,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                 ],
@@ -552,6 +622,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
         ],
@@ -618,6 +690,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("segment"),
                 one_of: &[],
                 code: Some("10001"),
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -633,6 +707,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("printable"),
                 one_of: &[],
                 code: Some("10101"),
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -648,6 +724,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["moderator", "participant", "viewer"],
                 code: Some("10104"),
+                required_code: Some("10103"),
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -663,6 +741,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("printable"),
                 one_of: &[],
                 code: Some("10102"),
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -678,6 +758,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
         ],

@@ -23,6 +23,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("channel_arn"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -38,6 +40,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[
                     Field {
                         wire: "Protocols",
@@ -52,6 +56,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["WSS", "HTTPS", "WEBRTC"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -67,6 +73,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["MASTER", "VIEWER"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                 ],
@@ -94,6 +102,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("channel_arn"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -109,6 +119,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("name"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -124,6 +136,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["TURN"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -139,6 +153,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("name"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
         ],

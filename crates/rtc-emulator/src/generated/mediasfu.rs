@@ -23,6 +23,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("alphanumeric"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -38,6 +40,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -53,6 +57,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -68,6 +74,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -83,6 +91,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: true,
                 fields: &[],
             },
             Field {
@@ -98,6 +108,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["conference", "webinar", "chat", "broadcast"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -113,6 +125,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[
                     Field {
                         wire: "itemPageLimit",
@@ -127,6 +141,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -142,6 +158,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["video", "audio"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -157,6 +175,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -172,6 +192,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["landscape", "neutral", "portrait"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -187,6 +209,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["landscape", "neutral", "portrait"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -202,6 +226,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["qhd", "fhd", "hd", "sd", "QnHD"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -217,6 +243,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["qhd", "fhd", "hd", "sd", "QnHD"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -232,6 +260,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["conference", "webinar", "chat", "broadcast"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -247,6 +277,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["allow", "approval", "disallow"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -262,6 +294,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["allow", "approval", "disallow"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -277,6 +311,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["allow", "approval", "disallow"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -292,6 +328,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["allow", "disallow"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                 ],
@@ -309,6 +347,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[
                     Field {
                         wire: "recordingAudioPausesLimit",
@@ -323,6 +363,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -338,6 +380,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -353,6 +397,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -368,6 +414,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -383,6 +431,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -398,6 +448,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -413,6 +465,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -428,6 +482,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -443,6 +499,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -458,6 +516,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -473,6 +533,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -488,6 +550,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -503,6 +567,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["landscape", "neutral", "portrait"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -518,6 +584,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -533,6 +601,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -548,6 +618,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -563,6 +635,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -578,6 +652,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                 ],
@@ -595,6 +671,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -610,6 +688,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -625,6 +705,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -640,6 +722,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["warn", "kick", "ban"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -655,6 +739,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -670,6 +756,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["images", "audio", "all"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -685,6 +773,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -700,6 +790,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["inbound", "outbound", "both"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -715,6 +807,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -730,6 +824,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -745,6 +841,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -760,6 +858,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -775,6 +875,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -790,6 +892,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["general", "asia", "europe", "us"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -805,6 +909,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("not_blank"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -820,6 +926,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: true,
                 fields: &[],
             },
             Field {
@@ -835,6 +943,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["0", "1", "2"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -850,6 +960,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("visible_ascii"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
         ],
@@ -875,6 +987,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("alphanumeric"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -890,6 +1004,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -905,6 +1021,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -920,6 +1038,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -935,6 +1055,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: true,
                 fields: &[],
             },
             Field {
@@ -950,6 +1072,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["conference", "webinar", "chat", "broadcast"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -965,6 +1089,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[
                     Field {
                         wire: "itemPageLimit",
@@ -979,6 +1105,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -994,6 +1122,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["video", "audio"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1009,6 +1139,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1024,6 +1156,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["landscape", "neutral", "portrait"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1039,6 +1173,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["landscape", "neutral", "portrait"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1054,6 +1190,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["qhd", "fhd", "hd", "sd", "QnHD"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1069,6 +1207,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["qhd", "fhd", "hd", "sd", "QnHD"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1084,6 +1224,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["conference", "webinar", "chat", "broadcast"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1099,6 +1241,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["allow", "approval", "disallow"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1114,6 +1258,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["allow", "approval", "disallow"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1129,6 +1275,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["allow", "approval", "disallow"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1144,6 +1292,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["allow", "disallow"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                 ],
@@ -1161,6 +1311,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[
                     Field {
                         wire: "recordingAudioPausesLimit",
@@ -1175,6 +1327,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1190,6 +1344,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1205,6 +1361,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1220,6 +1378,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1235,6 +1395,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1250,6 +1412,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1265,6 +1429,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1280,6 +1446,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1295,6 +1463,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1310,6 +1480,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1325,6 +1497,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1340,6 +1514,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1355,6 +1531,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["landscape", "neutral", "portrait"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1370,6 +1548,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1385,6 +1565,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1400,6 +1582,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1415,6 +1599,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1430,6 +1616,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                 ],
@@ -1447,6 +1635,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1462,6 +1652,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1477,6 +1669,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1492,6 +1686,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["warn", "kick", "ban"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1507,6 +1703,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1522,6 +1720,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["images", "audio", "all"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1537,6 +1737,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1552,6 +1754,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["inbound", "outbound", "both"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1567,6 +1771,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1582,6 +1788,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1597,6 +1805,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1612,6 +1822,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1627,6 +1839,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1642,6 +1856,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["general", "asia", "europe", "us"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1657,6 +1873,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("not_blank"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1672,6 +1890,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: true,
                 fields: &[],
             },
             Field {
@@ -1687,6 +1907,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["0", "1", "2"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1702,6 +1924,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("visible_ascii"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
         ],
@@ -1727,6 +1951,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("alphanumeric"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1742,6 +1968,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1757,6 +1985,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1772,6 +2002,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1787,6 +2019,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: true,
                 fields: &[],
             },
             Field {
@@ -1802,6 +2036,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["conference", "webinar", "chat", "broadcast"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -1817,6 +2053,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[
                     Field {
                         wire: "itemPageLimit",
@@ -1831,6 +2069,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1846,6 +2086,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["video", "audio"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1861,6 +2103,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1876,6 +2120,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["landscape", "neutral", "portrait"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1891,6 +2137,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["landscape", "neutral", "portrait"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1906,6 +2154,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["qhd", "fhd", "hd", "sd", "QnHD"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1921,6 +2171,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["qhd", "fhd", "hd", "sd", "QnHD"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1936,6 +2188,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["conference", "webinar", "chat", "broadcast"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1951,6 +2205,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["allow", "approval", "disallow"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1966,6 +2222,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["allow", "approval", "disallow"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1981,6 +2239,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["allow", "approval", "disallow"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -1996,6 +2256,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["allow", "disallow"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                 ],
@@ -2013,6 +2275,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[
                     Field {
                         wire: "recordingAudioPausesLimit",
@@ -2027,6 +2291,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -2042,6 +2308,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -2057,6 +2325,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -2072,6 +2342,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -2087,6 +2359,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -2102,6 +2376,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -2117,6 +2393,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -2132,6 +2410,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -2147,6 +2427,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -2162,6 +2444,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -2177,6 +2461,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -2192,6 +2478,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -2207,6 +2495,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &["landscape", "neutral", "portrait"],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -2222,6 +2512,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -2237,6 +2529,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -2252,6 +2546,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -2267,6 +2563,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                     Field {
@@ -2282,6 +2580,8 @@ pub(crate) const ROUTES: &[Route] = &[
                         pattern: None,
                         one_of: &[],
                         code: None,
+                        required_code: None,
+                        secret: false,
                         fields: &[],
                     },
                 ],
@@ -2299,6 +2599,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2314,6 +2616,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2329,6 +2633,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2344,6 +2650,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["warn", "kick", "ban"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2359,6 +2667,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2374,6 +2684,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["images", "audio", "all"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2389,6 +2701,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2404,6 +2718,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["inbound", "outbound", "both"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2419,6 +2735,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2434,6 +2752,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2449,6 +2769,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2464,6 +2786,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2479,6 +2803,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2494,6 +2820,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["general", "asia", "europe", "us"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2509,6 +2837,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("not_blank"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2524,6 +2854,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: true,
                 fields: &[],
             },
             Field {
@@ -2539,6 +2871,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["0", "1", "2"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2554,6 +2888,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("visible_ascii"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
         ],
@@ -2579,6 +2915,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("not_blank"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2594,6 +2932,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("alphanumeric"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2609,6 +2949,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: true,
                 fields: &[],
             },
             Field {
@@ -2624,6 +2966,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: true,
                 fields: &[],
             },
             Field {
@@ -2639,6 +2983,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["0", "1", "2"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2654,6 +3000,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("visible_ascii"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
         ],
@@ -2679,6 +3027,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("not_blank"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2694,6 +3044,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("alphanumeric"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2709,6 +3061,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: true,
                 fields: &[],
             },
             Field {
@@ -2724,6 +3078,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: true,
                 fields: &[],
             },
             Field {
@@ -2739,6 +3095,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["0", "1", "2"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2754,6 +3112,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("visible_ascii"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
         ],
@@ -2779,6 +3139,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("not_blank"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2794,6 +3156,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("alphanumeric"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2809,6 +3173,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: true,
                 fields: &[],
             },
             Field {
@@ -2824,6 +3190,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: true,
                 fields: &[],
             },
             Field {
@@ -2839,6 +3207,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["0", "1", "2"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -2854,6 +3224,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("visible_ascii"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
         ],

@@ -23,6 +23,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["enabled", "disabled"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -38,6 +40,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -53,6 +57,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: Some("ipv4"),
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -68,6 +74,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &["manual", "always"],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -83,6 +91,8 @@ pub(crate) const ROUTES: &[Route] = &[
                 pattern: None,
                 one_of: &[],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
             Field {
@@ -105,6 +115,8 @@ pub(crate) const ROUTES: &[Route] = &[
                     "1080x1920",
                 ],
                 code: None,
+                required_code: None,
+                secret: false,
                 fields: &[],
             },
         ],

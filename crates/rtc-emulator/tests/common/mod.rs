@@ -35,6 +35,8 @@ const NAME: Field = Field {
     pattern: None,
     one_of: &[],
     code: None,
+    required_code: None,
+    secret: false,
     fields: &[],
 };
 
