@@ -1,7 +1,9 @@
 //! Finding and reading case files.
 
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
+use rtc_emulator::time::parse_rfc3339;
 use serde_json::Value;
 
 /// The workspace's root.
@@ -46,59 +48,67 @@ pub struct Case {
     pub kind: String,
     /// What is given.
     pub given: Value,
-    /// What must hold; null when the case only documents a peer.
+    /// What must hold; null when the case only documents a peer, or forgets to say.
     pub expect: Value,
+    /// Whether it is about what must hold, and not about a peer.
+    pub canonical: bool,
 }
 
 /// Reads a file.
 ///
 /// # Errors
-/// When it is not a list of cases.
+/// When it is not a list of cases, or one of them cannot be made.
 pub fn read(path: &Path) -> Result<Vec<Case>, String> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
     let cases: Vec<Value> = serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
-    Ok(cases.into_iter().map(case).collect())
+    cases.into_iter().map(|value| case(value).map_err(|e| format!("{}: {e}", path.display()))).collect()
 }
 
-fn case(mut case: Value) -> Case {
+fn case(mut case: Value) -> Result<Case, String> {
     let mut take = |name: &str| case.get_mut(name).map(Value::take).unwrap_or_default();
     let text = |value: Value| value.as_str().unwrap_or_default().to_owned();
     let mut expect = take("expect");
-    if take("canonical") == Value::Bool(false) {
+    let canonical = take("canonical") != Value::Bool(false);
+    if !canonical {
         // A peer's behaviour is documented; only the recommended one must hold.
         expect = expect.get_mut("recommended").map(Value::take).unwrap_or_default();
     }
-    let mut given = take("given");
-    make(&mut given);
-    Case {
-        id: text(take("id")),
+    let (id, mut given) = (text(take("id")), take("given"));
+    make(&mut given).map_err(|e| format!("{id}: {e}"))?;
+    Ok(Case {
+        id,
         provider: text(take("provider")),
         operation: text(take("operation")),
         kind: text(take("kind")),
         given,
         expect,
-    }
+        canonical,
+    })
 }
 
 /// Sets the input fields that a case describes instead of writing them out.
-fn make(given: &mut Value) {
+fn make(given: &mut Value) -> Result<(), String> {
     let steps = match given.get_mut("make").map(Value::take) {
         Some(Value::Array(steps)) => steps,
-        Some(Value::Null) | None => return,
+        Some(Value::Null) | None => return Ok(()),
         Some(step) => vec![step],
     };
-    let now = given.get("now").and_then(Value::as_str).and_then(rtc_time);
+    let now = given.get("now").and_then(Value::as_str).and_then(parse_rfc3339);
     for step in steps {
-        let Some(field) = step.get("field").and_then(Value::as_str) else { continue };
+        let Some(field) = step.get("field").and_then(Value::as_str) else {
+            return Err(format!("make names no field: {step}"));
+        };
         let value = if let Some(text) = step.get("repeat").and_then(Value::as_str) {
             let count = step.get("count").and_then(Value::as_u64).unwrap_or_default();
             Value::String(text.repeat(usize::try_from(count).unwrap_or_default()))
         } else {
-            let offset = step.get("now_plus_s").and_then(Value::as_i64).unwrap_or_default();
-            Value::from(now.unwrap_or_default().saturating_add(offset))
+            let offset = step.get("now_plus_s").and_then(Value::as_i64);
+            let now = now.and_then(|now| i64::try_from(now.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok());
+            let at = now.zip(offset).map(|(now, offset)| now.saturating_add(offset));
+            Value::from(at.ok_or_else(|| format!("make cannot be done, or needs given.now: {step}"))?)
         };
         if given.get("input").is_none() {
-            continue;
+            return Err("make needs given.input".into());
         }
         let mut place = &mut given["input"];
         for member in field.split('.') {
@@ -106,14 +116,5 @@ fn make(given: &mut Value) {
         }
         *place = value;
     }
-}
-
-/// Unix seconds of an RFC 3339 instant in UTC.
-fn rtc_time(text: &str) -> Option<i64> {
-    let digits: Vec<i64> =
-        text.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect();
-    let [year, month, day, hour, minute, second, ..] = *digits else { return None };
-    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = 365 * y + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 1 - 719_468;
-    Some(days * 86_400 + hour * 3600 + minute * 60 + second)
+    Ok(())
 }

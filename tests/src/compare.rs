@@ -2,10 +2,75 @@
 
 use bytes::Bytes;
 use http::Request;
+use rtc_emulator::routing::{decode, pairs as pairs_in_order};
 use serde_json::{Map, Value};
 
 /// Complaints about one case.
 pub type Complaints = Vec<String>;
+
+/// What a case may say; anything else would silently not be compared.
+const GIVEN: &[&str] = &["answer", "credentials", "endpoint", "input", "make", "now", "options", "state"];
+const EXPECT: &[&str] = &[
+    "absent",
+    "accepted",
+    "error",
+    "events",
+    "frames",
+    "outcome",
+    "output",
+    "output_patterns",
+    "request",
+    "sent",
+    "state",
+];
+const REQUEST: &[&str] =
+    &["absent", "body", "body_text", "form", "headers", "method", "path", "query", "url"];
+const ERROR: &[&str] = &[
+    "absent",
+    "class",
+    "code",
+    "data",
+    "data_present",
+    "detail",
+    "exact",
+    "field",
+    "kind",
+    "message",
+    "request_id",
+    "retry_after_ms",
+    "retryable",
+    "retryable_after_resync",
+    "rule",
+    "status",
+    "wire",
+];
+const CLASSES: &[&str] = &["service", "auth", "clock_skew"];
+
+/// Complaints about a case itself: members and classes that nothing here compares.
+#[must_use]
+pub fn unknown(given: &Value, expect: &Value) -> Complaints {
+    let mut bad = Complaints::new();
+    let mut known = |what: &str, value: &Value, names: &[&str]| {
+        let members = value.as_object().into_iter().flat_map(Map::keys);
+        bad.extend(
+            members.filter(|m| !names.contains(&m.as_str())).map(|m| format!("{what} has an unknown {m}")),
+        );
+    };
+    known("given", given, GIVEN);
+    known("expect", expect, EXPECT);
+    known("expect.request", &expect["request"], REQUEST);
+    let outcomes = expect["outcome"].as_object().into_iter().flatten().map(|(_, outcome)| &outcome["error"]);
+    let errors: Vec<&Value> = outcomes.chain([&expect["error"]]).collect();
+    for error in &errors {
+        known("expect.error", error, ERROR);
+    }
+    for class in errors.iter().filter_map(|error| error.get("class")) {
+        if !class.as_str().is_some_and(|class| CLASSES.contains(&class)) {
+            bad.push(format!("there is no error class {class}"));
+        }
+    }
+    bad
+}
 
 /// Compares the request that was sent.
 pub fn request(expected: &Value, sent: Option<&Request<Bytes>>, bad: &mut Complaints) {
@@ -150,7 +215,8 @@ fn class(want: &Value, got: &Value, bad: &mut Complaints) {
         Some("service") => kind != "protocol" && got.get("status").is_some_and(|s| !s.is_null()),
         Some("auth") => matches!(kind, "unauthenticated" | "permission_denied"),
         Some("clock_skew") => got.get("retryable") == Some(&Value::Bool(true)),
-        _ => true,
+        // Refused by `unknown` before.
+        _ => false,
     };
     if !fits {
         bad.push(format!("error of kind {kind} is not of class {want}"));
@@ -173,37 +239,15 @@ fn segments(path: &str) -> Vec<String> {
 
 fn pairs(text: &str) -> Map<String, Value> {
     let mut out = Map::new();
-    for pair in text.split('&').filter(|p| !p.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let value = Value::String(decode(value, true));
-        match out.get_mut(&decode(name, true)) {
-            None => {
-                out.insert(decode(name, true), value);
-            }
+    for (name, value) in pairs_in_order(text) {
+        let value = Value::String(value);
+        match out.get_mut(&name) {
+            None => drop(out.insert(name, value)),
             Some(Value::Array(items)) => items.push(value),
             Some(first) => *first = Value::Array(vec![first.take(), value]),
         }
     }
     out
-}
-
-fn decode(text: &str, plus: bool) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::new();
-    let mut i = 0;
-    while let Some(byte) = bytes.get(i) {
-        let hex = text.get(i + 1..i + 3).and_then(|h| u8::from_str_radix(h, 16).ok());
-        match (byte, hex) {
-            (b'%', Some(value)) => {
-                out.push(value);
-                i += 2;
-            }
-            (b'+', _) if plus => out.push(b' '),
-            _ => out.push(*byte),
-        }
-        i += 1;
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// The value at a dotted path; null where it leads nowhere. A member whose own name has dots wins.
@@ -250,5 +294,33 @@ pub fn contains(whole: &Value, part: &Value) -> bool {
             whole.len() == part.len() && whole.iter().zip(part).all(|(w, p)| contains(w, p))
         }
         _ => same(whole, part),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_compared_is_told() {
+        let good = json!({ "request": { "path": "/x" }, "error": { "class": "service" }, "sent": true });
+        assert!(unknown(&json!({ "input": {} }), &good).is_empty());
+        for (given, expect) in [
+            (json!({ "inputs": {} }), json!({})),
+            (json!({}), json!({ "outputs": {} })),
+            (json!({}), json!({ "request": { "verb": "GET" } })),
+            (json!({}), json!({ "error": { "kin": "other" } })),
+            (json!({}), json!({ "error": { "class": "weather" } })),
+            (json!({}), json!({ "outcome": { "1": { "error": { "kin": "other" } } } })),
+        ] {
+            assert_eq!(unknown(&given, &expect).len(), 1, "{given} {expect}");
+        }
+    }
+
+    #[test]
+    fn repeated_names_are_a_list() {
+        assert_eq!(Value::Object(pairs("a=1&b=x+y&a=2&a=3")), json!({ "a": ["1", "2", "3"], "b": "x y" }));
     }
 }

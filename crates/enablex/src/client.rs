@@ -10,9 +10,15 @@ use crate::operation::{Call, CreateRoom, CreateToken};
 #[cfg(feature = "socketio")]
 use crate::{
     operation::ConnectRoom,
-    room::{Room, RoomEvents, RoomOptions},
+    room::{self, Room, RoomEvents, RoomOptions},
 };
 
+/// The limits of a call of the Server API unless told otherwise.
+const TOTAL_TIME: Duration = Duration::from_secs(15);
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+/// Stands for a limit that the user did not set: the Server API and rooms have different ones then. A value that
+/// nobody sets.
+const UNSET: Duration = Duration::new(u64::MAX, 1);
 /// The service's own address.
 const BASE: &str = "https://api.enablex.io/video/v2";
 /// The name and version in the User-Agent.
@@ -46,10 +52,25 @@ impl ClientBuilder {
         let service = EnableX::new(self.credentials);
         Ok(Client {
             #[cfg(feature = "socketio")]
-            rooms: RoomOptions::from_config(self.config.clone()),
-            caller: self.config.caller(service, BASE, AGENT)?,
+            rooms: RoomOptions::from_config(with_limits(
+                self.config.clone(),
+                room::ANSWER_TIME,
+                room::CONNECT_TIME,
+            )),
+            caller: with_limits(self.config, TOTAL_TIME, CONNECT_TIME).caller(service, BASE, AGENT)?,
         })
     }
+}
+
+/// The settings with these limits where the user set none.
+fn with_limits(mut config: ClientConfig, total: Duration, connect: Duration) -> ClientConfig {
+    if config.timeout == UNSET {
+        config.timeout = total;
+    }
+    if config.limits.connect == UNSET {
+        config.limits = config.limits.with_connect(connect);
+    }
+    config
 }
 
 impl Client {
@@ -61,9 +82,12 @@ impl Client {
         Self::builder(credentials).build()
     }
 
-    /// Starts to configure a client. Total time limit 15 s, connect 5 s, answers up to 1 MiB.
+    /// Starts to configure a client. Total time limit 15 s, connect 5 s, answers up to 1 MiB. For its rooms: 8 s to
+    /// connect, 10 s for each answer; limits that are set count for both.
     pub fn builder(credentials: Credentials) -> ClientBuilder {
-        ClientBuilder { credentials, config: ClientConfig::new(Duration::from_secs(15)) }
+        let mut config = ClientConfig::new(UNSET);
+        config.limits = config.limits.with_connect(UNSET);
+        ClientBuilder { credentials, config }
     }
 
     /// A client from `ENABLEX_APP_ID`, `ENABLEX_APP_KEY` and, if set, `ENABLEX_ENDPOINT`.
@@ -121,7 +145,9 @@ impl Client {
         self.caller.call(request)
     }
 
-    /// Enters a room with this client's settings. [`Room::connect`] does it without a client.
+    /// Enters a room with this client's settings. [`Room::connect`] does it without a client. Extra headers and the
+    /// client's certificate are shown to the room's server only if it is on the endpoint's host: see
+    /// [`RoomOptions::trusted_host`].
     ///
     /// # Errors
     /// See [`Room::connect`].

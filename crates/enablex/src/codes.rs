@@ -13,6 +13,8 @@ pub(crate) fn rest_kind(code: i64) -> Option<ErrorKind> {
         10105 => ErrorKind::Unavailable,
         10021 => ErrorKind::PermissionDenied,
         10001..=10026 | 10101..=10104 | 10201..=10205 => ErrorKind::InvalidInput,
+        // The server's own failures. The vendor does not say that they pass, so they count as other, not as
+        // unavailable; they are repeated all the same where that does no harm.
         50000..=50005 => ErrorKind::Other,
         _ => return None,
     })

@@ -3,6 +3,8 @@
 mod ack;
 mod event;
 #[cfg(feature = "socketio")]
+mod example;
+#[cfg(feature = "socketio")]
 mod live;
 mod state;
 
@@ -16,6 +18,8 @@ pub use self::event::{
     Awaited, ClientRole, Disconnected, LockChange, MuteChange, Participant, RecordChange, RoleChange,
     RoleSwap, RoomEvent, RoomFacts, RoomSnapshot, UnknownEvent,
 };
+#[cfg(feature = "socketio")]
+pub(crate) use self::live::{ANSWER_TIME, CONNECT_TIME};
 #[cfg(feature = "socketio")]
 pub use self::live::{Protocol, Room, RoomEvents, RoomOptions};
 pub use self::state::{Phase, RoomState};

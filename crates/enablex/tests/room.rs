@@ -11,8 +11,9 @@ use enablex::room::{Phase, Protocol};
 use enablex::{Ack, EnableXError, Role, Room, RoomEvent, RoomEvents, RoomOptions, RoomState};
 use rtc_core::testing::{LoopChannel, ManualClock, pair};
 use rtc_core::transport::channel::{Channel, Connect, ConnectError, Frame};
-use rtc_core::{Clock, ErrorKind, Limits, http};
+use rtc_core::{Clock, ErrorKind, Limits, Reason, http};
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
 
 /// Answers an event: the arguments of its acknowledgement (none: it never comes) and the events that follow.
 type Answer = fn(&str, &Value) -> (Option<Value>, Vec<Value>);
@@ -260,6 +261,119 @@ async fn a_reader_that_is_too_slow_misses_the_oldest_events() {
     assert_eq!(events.missed(), 7);
 }
 
+#[tokio::test]
+async fn events_end_with_the_room_even_if_the_server_keeps_the_connection() {
+    fn dropped(event: &str, argument: &Value) -> (Option<Value>, Vec<Value>) {
+        let (ack, events) = friendly(event, argument);
+        let over = json!(["room-disconnected", { "reason": "over" }]);
+        if event == "token" { (ack, events) } else { (ack, vec![over, connected("moderator", false, true)]) }
+    }
+    let server = Scripted::new(Protocol::Eio4, dropped);
+    let (room, mut events) = server.enter().await.unwrap();
+    room.hard_mute_room().await.unwrap();
+    let mut last = None;
+    while let Some(event) = events.recv().await {
+        last = Some(event);
+    }
+    let Some(RoomEvent::RoomDisconnected(over)) = last else { panic!("{last:?}") };
+    assert_eq!((over.reason.as_deref(), room.state().phase), (Some("over"), Phase::Closed));
+    assert_eq!(room.lock_room().await.unwrap_err().code().as_deref(), Some("1163"));
+}
+
+#[tokio::test]
+async fn a_queue_of_any_length_is_a_queue() {
+    for length in [0, usize::MAX] {
+        let server = Scripted::new(Protocol::Eio4, friendly);
+        let (_room, mut events) = server.enter_with(RoomOptions::new().event_queue(length)).await.unwrap();
+        assert!(matches!(events.recv().await, Some(RoomEvent::RoomConnected(_))));
+    }
+}
+
+/// What reaches a room's server on 127.0.0.1 when the client's endpoint is `endpoint`: the head of the handshake.
+async fn handshake(endpoint: &str, options: impl FnOnce(RoomOptions) -> RoomOptions) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let token =
+        json!({ "tokenId": "t", "host": listener.local_addr().unwrap().to_string(), "secure": false });
+    let client = enablex::Client::builder(enablex::Credentials::new("id", "key"))
+        .endpoint(endpoint)
+        .header("x-gateway-key", "canary")
+        .proxy("")
+        .build()
+        .unwrap();
+    let room = Room::connect(STANDARD.encode(token.to_string()), options(client.room_options()));
+    let head = async {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(socket.read_u8().await.unwrap());
+        }
+        String::from_utf8(head).unwrap()
+    };
+    let (room, head) = tokio::join!(room, head);
+    room.unwrap_err();
+    head
+}
+
+#[tokio::test]
+async fn extra_headers_go_only_to_servers_that_were_configured() {
+    for (endpoint, trusted, shown) in [
+        ("http://127.0.0.1:1/video/v2", None, true),
+        ("http://localhost:1/video/v2", None, false),
+        ("https://127.0.0.1:1/video/v2", None, false),
+        ("http://localhost:1/video/v2", Some("127.0.0.1"), true),
+        ("http://localhost:1/video/v2", Some("27.0.0.1"), false),
+    ] {
+        let options = |options: RoomOptions| match trusted {
+            Some(host) => options.trusted_host(host),
+            None => options,
+        };
+        let head = handshake(endpoint, options).await;
+        assert!(head.starts_with("GET /v3/socket.io/"), "{head}");
+        assert_eq!(head.contains("canary"), shown, "{endpoint} {trusted:?} {head}");
+    }
+}
+
+/// A server that nobody reaches.
+#[derive(Debug)]
+struct Unreachable;
+
+impl Connect for Unreachable {
+    type Channel = LoopChannel;
+
+    async fn connect(&self, _: http::Request<()>, _: Limits) -> Result<LoopChannel, ConnectError> {
+        std::future::pending().await
+    }
+}
+
+/// How long connecting and an answer are waited for, in a client with these settings.
+async fn patience(
+    configure: impl FnOnce(enablex::ClientBuilder) -> enablex::ClientBuilder,
+) -> (Duration, Duration) {
+    fn mute(_: &str, _: &Value) -> (Option<Value>, Vec<Value>) {
+        (None, Vec::new())
+    }
+    let clock = ManualClock::jumping(SystemTime::UNIX_EPOCH);
+    let builder = enablex::Client::builder(enablex::Credentials::new("id", "key")).clock(clock);
+    let options = configure(builder).build().unwrap().room_options();
+    let limit = |error: enablex::Error| match error.reason() {
+        Reason::Timeout(limit) => *limit,
+        other => panic!("{other:?}"),
+    };
+    let token = STANDARD.encode(r#"{"tokenId":"t","host":"media.example:7443","secure":true}"#);
+    let unreachable = Room::connect(token, options.clone().connector(Unreachable)).await.unwrap_err();
+    let silent = Scripted::new(Protocol::Eio4, mute).enter_with(options).await.unwrap_err();
+    (limit(unreachable), limit(silent))
+}
+
+#[tokio::test]
+async fn rooms_have_limits_of_their_own_unless_the_client_sets_some() {
+    let seconds = Duration::from_secs;
+    assert_eq!(patience(|builder| builder).await, (seconds(8), seconds(10)));
+    // The defaults of the Server API, but set by the user.
+    let set = patience(|builder| builder.connect_timeout(seconds(5)).timeout(seconds(15))).await;
+    assert_eq!(set, (seconds(5), seconds(15)));
+}
+
 /// The state after the given events.
 fn after(events: &[Value]) -> RoomState {
     let mut state = RoomState::default();
@@ -283,6 +397,8 @@ fn the_state_follows_the_events_and_never_toggles() {
     assert_eq!(with(&[]).recording, None);
     assert_eq!(with(&[&json!(["room-record-on", { "moderatorId": "c-x" }])]).recording, Some(true));
     assert_eq!(with(&[&json!(["room-disconnected", "over"])]).phase, Phase::Closed);
+    let over = with(&[&json!(["room-disconnected", "over"]), &start, &json!(["room-awaited", {}]), &lock]);
+    assert_eq!((over.phase, over.locked), (Phase::Closed, Some(false)));
     assert_eq!(with(&[&json!(["user-disconnected", { "clientId": "c-par" }])]).participants.len(), 1);
     assert_eq!(with(&[&json!(["user-disconnected", { "clientId": 7 }])]).participants.len(), 2);
 

@@ -1,27 +1,27 @@
 //! The client: one short method per operation.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
-use rtc_core::{Caller, ClientConfig, Clock as _, Service as _, Trust, Url, is_host_within};
+use rtc_core::{
+    AuthError, Caller, ClientConfig, Clock as _, Reason, Service as _, Trust, Violations, timeout,
+};
 
-use crate::credentials::{Environment, Kvs, SharedCredentialsProvider};
+use crate::credentials::{Credentials, Kvs, SharedCredentialsProvider};
+use crate::discovery::{Endpoints, Trusted, may_have_moved};
 use crate::endpoint::{self, ResolvedUrl};
-use crate::error::{Error, KvsError, Result};
+use crate::environment;
+use crate::error::{Error, Result};
 use crate::ice::{Fetched, IceCache, IceKey, IceServer};
-use crate::model::ChannelEndpoints;
 use crate::operation::{
-    Call, ChannelEndpointConfiguration, ChannelRole, GetIceServerConfig, GetSignalingChannelEndpoint,
-    IceServers, NameValue, PresignConnectAsMaster, PresignConnectAsViewer, Protocol, ResolveEndpoint,
-    SignRequest, StunUrl,
+    Call, ChannelRole, GetIceServerConfig, GetSignalingChannelEndpoint, IceServers, NameValue,
+    PresignConnectAsMaster, PresignConnectAsViewer, Protocol, ResolveEndpoint, SignRequest, StunUrl,
 };
 use crate::presign::{self, Signed, SignedRequest};
 
 /// The name and version in the User-Agent.
 const AGENT: &str = concat!("rtc-kvs-signaling/", env!("CARGO_PKG_VERSION"));
-/// For how many channels and roles endpoints are remembered.
-const ENDPOINTS: usize = 1024;
 
 /// A client of Kinesis Video Streams signaling in one region. Cheap to clone; the clones share connections,
 /// caches and the signing key of the day.
@@ -32,12 +32,13 @@ pub struct Client {
 }
 
 #[derive(Debug)]
-struct Shared {
+pub(crate) struct Shared {
     ice: IceCache,
-    endpoints: Mutex<HashMap<(String, ChannelRole), Arc<ChannelEndpoints>>>,
+    pub(crate) endpoints: Endpoints,
     stun: String,
-    /// The domains that endpoints found in answers must lie in; none when any will do.
-    trusted: Option<Vec<String>>,
+    pub(crate) trusted: Trusted,
+    /// The total time limit, for what is no call of the caller.
+    pub(crate) limit: Duration,
     /// The data plane is where the user said: it need not be found.
     data_is_given: bool,
 }
@@ -117,13 +118,14 @@ impl ClientBuilder {
         let (control_url, data_url) = (parse(control.as_ref())?, parse(data.as_ref())?);
         self.config.policy = policy.for_base(&control_url).for_base(&data_url);
         let stun = StunUrl::new(region.as_str()).use_fips(self.use_fips).use_dual_stack(self.use_dual_stack);
-        let trusted =
+        let domains =
             control.is_none().then(|| endpoint::channel_domains(&region).chain(self.trusted_hosts).collect());
         let shared = Shared {
             ice: IceCache::new(self.config.clock.clone()),
-            endpoints: Mutex::default(),
+            endpoints: Endpoints::default(),
             stun: endpoint::stun(&stun)?.url,
-            trusted,
+            trusted: Trusted { domains },
+            limit: self.config.timeout,
             data_is_given,
         };
         let service = Kvs::new(self.credentials, region, control_url, data_url);
@@ -142,6 +144,9 @@ impl Client {
 
     /// Starts to configure a client. Total time limit 15 s, connect 5 s, answers up to 1 MiB.
     pub fn builder(credentials: impl Into<SharedCredentialsProvider>) -> ClientBuilder {
+        let mut config = ClientConfig::new(Duration::from_secs(15));
+        // The service speaks HTTP/1.1 only: there is nothing to negotiate.
+        config.http1_only = true;
         ClientBuilder {
             credentials: credentials.into(),
             region: None,
@@ -150,31 +155,19 @@ impl Client {
             control_endpoint: None,
             signaling_endpoint: None,
             trusted_hosts: Vec::new(),
-            config: ClientConfig::new(Duration::from_secs(15)),
+            config,
         }
     }
 
-    /// A client from the environment: the credentials of [`Environment`], `AWS_REGION` (or
+    /// A client from the environment: the credentials of [`Environment`](crate::Environment), `AWS_REGION` (or
     /// `AWS_DEFAULT_REGION`) and, if set, `AWS_ENDPOINT_URL_KINESIS_VIDEO`,
     /// `AWS_ENDPOINT_URL_KINESIS_VIDEO_SIGNALING`, `AWS_ENDPOINT_URL`, `AWS_USE_FIPS_ENDPOINT`,
     /// `AWS_USE_DUALSTACK_ENDPOINT` (`true`) and `AWS_CA_BUNDLE` (a PEM file).
     ///
     /// # Errors
-    /// As [`ClientBuilder::build`]. An `AWS_CA_BUNDLE` that cannot be read counts as one without certificates.
+    /// As [`ClientBuilder::build`], and when the file of `AWS_CA_BUNDLE` cannot be read.
     pub fn from_env() -> Result<Self> {
-        let var = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let is_true = |name| var(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
-        let mut builder = Self::builder(SharedCredentialsProvider::new(Environment));
-        builder.region = var("AWS_REGION").or_else(|| var("AWS_DEFAULT_REGION"));
-        builder.control_endpoint = var("AWS_ENDPOINT_URL_KINESIS_VIDEO");
-        builder.signaling_endpoint = var("AWS_ENDPOINT_URL_KINESIS_VIDEO_SIGNALING");
-        builder.config.endpoint = var("AWS_ENDPOINT_URL");
-        builder.use_fips = is_true("AWS_USE_FIPS_ENDPOINT");
-        builder.use_dual_stack = is_true("AWS_USE_DUALSTACK_ENDPOINT");
-        if let Some(file) = var("AWS_CA_BUNDLE") {
-            builder = builder.root_certificate_pem(std::fs::read(file).unwrap_or_default());
-        }
-        builder.build()
+        environment::builder(|name| std::env::var(name).ok())?.build()
     }
 
     /// Tells the endpoints of a channel.
@@ -228,8 +221,9 @@ impl Client {
     /// cached (see [`IceCache`]), and concurrent calls share one request.
     ///
     /// # Errors
-    /// Those of the two calls it is made of; [`KvsError::NoEndpoint`] and [`KvsError::UntrustedEndpoint`] for
-    /// the endpoint that was found; [`KvsError::Shared`] if the request of another call failed.
+    /// Those of the two calls it is made of; [`NoEndpoint`](crate::KvsError::NoEndpoint) and
+    /// [`UntrustedEndpoint`](crate::KvsError::UntrustedEndpoint) for the endpoint that was found;
+    /// [`Shared`](crate::KvsError::Shared) if the request of another call failed.
     ///
     /// ```
     /// # use rtc_emulator::Emulator;
@@ -246,6 +240,8 @@ impl Client {
     /// # Ok(()) }
     /// ```
     pub async fn ice_servers(&self, request: IceServers) -> Result<Arc<[IceServer]>> {
+        // Before the cache, so that faulty input is told whatever is cached, and to each caller in full.
+        request.validate()?;
         let key = IceKey::from(&request);
         self.shared.ice.get(&key, || self.fetch_ice_servers(request)).await
     }
@@ -256,11 +252,19 @@ impl Client {
         &self.shared.ice
     }
 
+    /// Forgets where a channel is, for both roles: the next call that needs it asks again. What was found is
+    /// remembered for ten minutes at most, and forgotten by itself when ICE servers cannot be had there. To be
+    /// used when a presigned URL leads nowhere, or after the channel was deleted and created again.
+    pub fn forget_endpoints(&self, channel_arn: &str) {
+        self.shared.endpoints.forget(channel_arn);
+    }
+
     /// Makes the signed WebSocket URL of the master, valid for 299 seconds. Sends nothing if the request names
     /// the endpoint.
     ///
     /// # Errors
-    /// Validation, credentials that cannot be used, and what finding the endpoint fails with.
+    /// Validation, an endpoint that the client's policy refuses, credentials that cannot be used or had in
+    /// time, and what finding the endpoint fails with.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -283,7 +287,8 @@ impl Client {
     /// the endpoint.
     ///
     /// # Errors
-    /// Validation, credentials that cannot be used, and what finding the endpoint fails with.
+    /// Validation, an endpoint that the client's policy refuses, credentials that cannot be used or had in
+    /// time, and what finding the endpoint fails with.
     ///
     /// ```
     /// # use rtc_emulator::Emulator;
@@ -308,7 +313,7 @@ impl Client {
     /// Signs any request. Sends nothing.
     ///
     /// # Errors
-    /// Validation, and credentials that cannot be used.
+    /// Validation, and credentials that cannot be used or had in time.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -323,7 +328,7 @@ impl Client {
     pub async fn sign_request(&self, request: SignRequest) -> Result<SignedRequest> {
         request.validate()?;
         let service = self.caller.service();
-        let credentials = service.provided().await?;
+        let credentials = self.within_limit(service.provided()).await?;
         Ok(presign::sign_request(
             &request,
             service.signer().region(),
@@ -365,27 +370,41 @@ impl Client {
     }
 }
 
-/// Finding endpoints.
+/// What the operations are made of.
 impl Client {
+    pub(crate) fn caller(&self) -> &Caller<Kvs> {
+        &self.caller
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// The credentials, unless their provider takes longer than a call may.
+    async fn within_limit(
+        &self,
+        credentials: impl Future<Output = std::result::Result<Arc<Credentials>, AuthError>>,
+    ) -> Result<Arc<Credentials>> {
+        let limit = self.shared.limit;
+        let had = timeout(self.caller.clock(), limit, credentials).await;
+        Ok(had.ok_or_else(|| Error::new(Reason::Timeout(limit)))??)
+    }
+
     async fn fetch_ice_servers(&self, request: IceServers) -> Result<Fetched> {
-        request.validate()?;
         let IceServers { channel_arn, role, client_id, service, username } = request;
         let mut get = GetIceServerConfig::new(channel_arn.as_str());
         (get.client_id, get.service, get.username) = (client_id, service, username);
         let asked = self.caller.clock().now();
         let mut call = self.get_ice_server_config(get);
         if !self.shared.data_is_given {
-            let endpoints = self.endpoints(&channel_arn, &role).await?;
-            call = call.discovered_endpoint(self.trusted(endpoints.https(), "HTTPS")?);
+            let endpoint = self.endpoint_of(&channel_arn, &role, Protocol::Https).await?;
+            call = call.discovered_endpoint(endpoint);
         }
-        let config = match call.await {
-            Ok(config) => config,
-            Err(error) => {
-                // The endpoint may have moved: the next call looks for it again.
-                self.known_endpoints().remove(&(channel_arn, role));
-                return Err(error);
+        let config = call.await.inspect_err(|error| {
+            if may_have_moved(error) {
+                self.forget_endpoints(&channel_arn);
             }
-        };
+        })?;
         let ttl = config.ice_server_list.iter().map(|s| Duration::from_secs(s.ttl.unwrap_or(300))).min();
         let turn = config.ice_server_list.into_iter().map(|server| IceServer::turn(server, asked));
         Ok((std::iter::once(IceServer::stun(self.shared.stun.clone())).chain(turn).collect(), ttl))
@@ -398,15 +417,17 @@ impl Client {
         endpoint: Option<String>,
         query: &[NameValue],
     ) -> Result<Signed> {
+        if let Some(endpoint) = &endpoint {
+            let checked = self.caller.policy().parse_websocket(endpoint, Trust::Configured);
+            checked.map_err(|error| Violations::from(error.to_violation(presign::ENDPOINT)))?;
+        }
         let service = self.caller.service();
-        let credentials = service.credentials().await?;
+        let credentials = self.within_limit(service.credentials()).await?;
         let endpoint = match endpoint {
             Some(endpoint) => endpoint,
             None => {
                 let role = if client_id.is_some() { ChannelRole::Viewer } else { ChannelRole::Master };
-                let endpoints = self.endpoints(channel_arn, &role).await?;
-                let found = self.trusted(endpoints.wss(), "WSS")?;
-                self.caller.policy().parse_websocket(&found, Trust::Discovered)?.into()
+                self.endpoint_of(channel_arn, &role, Protocol::Wss).await?
             }
         };
         let now = self.caller.provider_now();
@@ -419,43 +440,5 @@ impl Client {
             query,
             now,
         )?)
-    }
-
-    fn known_endpoints(&self) -> MutexGuard<'_, HashMap<(String, ChannelRole), Arc<ChannelEndpoints>>> {
-        self.shared.endpoints.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The endpoints of a channel for a role, from memory if they were asked for before.
-    async fn endpoints(&self, channel_arn: &str, role: &ChannelRole) -> Result<Arc<ChannelEndpoints>> {
-        let key = (channel_arn.to_owned(), role.clone());
-        if let Some(known) = self.known_endpoints().get(&key) {
-            return Ok(Arc::clone(known));
-        }
-        let wanted = ChannelEndpointConfiguration::new()
-            .protocols([Protocol::Https, Protocol::Wss])
-            .role(role.clone());
-        let request = GetSignalingChannelEndpoint::new(channel_arn)
-            .single_master_channel_endpoint_configuration(wanted);
-        let found = Arc::new(self.get_signaling_channel_endpoint(request).await?);
-        let mut known = self.known_endpoints();
-        if known.len() >= ENDPOINTS {
-            // They cost one call to find again, so forgetting all of them now and then is cheap enough.
-            known.clear();
-        }
-        known.insert(key, Arc::clone(&found));
-        Ok(found)
-    }
-
-    /// An endpoint that was found, if credentials may be sent there. Scheme and address range are for the
-    /// endpoint policy to judge.
-    fn trusted(&self, url: Option<&str>, protocol: &'static str) -> Result<String> {
-        let url = url.ok_or_else(|| Error::refused(KvsError::NoEndpoint { protocol }))?;
-        let Some(domains) = &self.shared.trusted else { return Ok(url.to_owned()) };
-        let host = Url::parse(url).ok().and_then(|u| u.host_str().map(str::to_owned)).unwrap_or_default();
-        if domains.iter().any(|domain| is_host_within(&host, domain)) {
-            return Ok(url.to_owned());
-        }
-        let expected = domains.first().cloned().unwrap_or_default();
-        Err(Error::refused(KvsError::UntrustedEndpoint { host, expected }))
     }
 }

@@ -60,6 +60,8 @@ pub enum KvsError {
         kind: ErrorKind,
         /// The name of the refusal, where it was one.
         code: Option<String>,
+        /// Whether the same call may be tried again, as `Error::is_retryable` of the failed call told.
+        is_retryable: bool,
         /// What the failed call was told.
         message: String,
     },
@@ -135,14 +137,20 @@ pub(crate) fn refusal(operation: &'static str, response: &Response<Bytes>) -> Op
         operation,
         status,
         exception: exception.map(Exception::from),
-        message: without_tokens(excerpt(message.as_bytes())),
-        body: without_tokens(excerpt(response.body())),
+        message: told_of(message.as_bytes()),
+        body: told_of(response.body()),
     })
+}
+
+/// An excerpt for a person. Tokens are hidden before it is cut: the rest of a token that was cut could be too short
+/// to be known as one.
+fn told_of(text: &[u8]) -> String {
+    excerpt(without_tokens(&String::from_utf8_lossy(text)).as_bytes())
 }
 
 /// Hides what the service echoes of a signed request: it explains a wrong signature with the canonical request,
 /// session token included.
-fn without_tokens(text: String) -> String {
+fn without_tokens(text: &str) -> String {
     const MARKS: [&str; 3] = ["x-amz-security-token", "x-amz-signature", "signature="];
     let lower = text.to_ascii_lowercase();
     let mut out = String::with_capacity(text.len());
@@ -176,14 +184,17 @@ fn separator(text: &str) -> usize {
     text.len() - rest.len()
 }
 
-/// Where the next of the marks ends.
+/// Where the next of the marks ends. Each character is looked at once, however often and whichever marks occur.
 fn next_mark(text: &str, from: usize, marks: &[&str]) -> Option<usize> {
-    let rest = text.get(from..)?;
-    marks
-        .iter()
-        .filter_map(|mark| Some((rest.find(mark)?, from + rest.find(mark)? + mark.len())))
-        .min()
-        .map(|found| found.1)
+    let begins = |c: char| marks.iter().any(|mark| mark.starts_with(c));
+    let mut rest = text.get(from..)?;
+    loop {
+        rest = rest.get(rest.find(begins)?..)?;
+        if let Some(mark) = marks.iter().find(|mark| rest.starts_with(*mark)) {
+            return Some(text.len() - rest.len() + mark.len());
+        }
+        rest = rest.get(1..)?;
+    }
 }
 
 /// The bare name: without the URL after `:` and the name space before `#`.
@@ -231,7 +242,10 @@ mod tests {
             ("Signature expired: 2023".into(), "Signature expired: 2023"),
             ("x-amz-security-token".into(), "x-amz-security-token"),
         ] {
-            assert_eq!(without_tokens(text), shown);
+            assert_eq!(without_tokens(&text), shown);
         }
+        // One that begins just before the cut.
+        let text = format!("{}X-Amz-Security-Token={token}", "a".repeat(2048 - 30));
+        assert!(!told_of(text.as_bytes()).contains("IQoJ"));
     }
 }

@@ -693,8 +693,8 @@ pub struct SignRequest {
     pub mode: SigningMode,
     /// The HTTP method; GET when not given. Bounds: 1 to 32 characters, ASCII letters and digits only.
     pub method: String,
-    /// The URL; needed but for the mode string.
-    pub url: Option<String>,
+    /// The URL; needed but for the mode string. Not printed: one that was signed before is a secret.
+    pub url: Option<rtc_core::Secret>,
     /// Query parameters besides those of the URL.
     pub query: Vec<NameValue>,
     /// The headers to sign besides those that signing itself writes.
@@ -746,9 +746,9 @@ impl SignRequest {
         self.method = value.into();
         self
     }
-    /// The URL; needed but for the mode string.
+    /// The URL; needed but for the mode string. Not printed: one that was signed before is a secret.
     #[must_use]
-    pub fn url(mut self, value: impl Into<String>) -> Self {
+    pub fn url(mut self, value: impl Into<rtc_core::Secret>) -> Self {
         self.url = Some(value.into());
         self
     }

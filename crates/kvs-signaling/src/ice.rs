@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use crate::canonical::rfc3339;
 use crate::error::{Error, KvsError, Result};
 use crate::model::TurnServer;
-use crate::operation::{IceServers, IceService};
+use crate::operation::{ChannelRole, IceServers, IceService};
 
 /// How long before their end credentials are not handed out any more, as in the C SDK.
 const GRACE: Duration = Duration::from_secs(30);
@@ -66,6 +66,8 @@ impl IceServer {
 pub struct IceKey {
     /// The channel.
     pub channel_arn: String,
+    /// The role, as each has an endpoint of its own.
+    pub role: ChannelRole,
     /// The viewer.
     pub client_id: Option<String>,
     /// The service.
@@ -75,10 +77,10 @@ pub struct IceKey {
 }
 
 impl IceKey {
-    /// The key of a channel, asked for without a client id, a service or a user name.
+    /// The key of a channel, asked for as a viewer without a client id, a service or a user name.
     #[must_use]
     pub fn new(channel_arn: impl Into<String>) -> Self {
-        Self { channel_arn: channel_arn.into(), client_id: None, service: None, username: None }
+        Self::from(&IceServers::new(channel_arn))
     }
 }
 
@@ -86,6 +88,7 @@ impl From<&IceServers> for IceKey {
     fn from(request: &IceServers) -> Self {
         Self {
             channel_arn: request.channel_arn.clone(),
+            role: request.role.clone(),
             client_id: request.client_id.clone(),
             service: request.service.clone(),
             username: request.username.clone(),
@@ -101,7 +104,7 @@ pub type Fetched = (Vec<IceServer>, Option<Duration>);
 /// - An entry lives as long as the shortest credentials in it less 30 s, at most 270 s, on the monotonic clock.
 /// - Concurrent calls for one key share one request. If it fails, the call that made it gets the error and
 ///   those that waited get [`KvsError::Shared`]; nothing is kept, so the next call asks again.
-/// - A call that is dropped while it asks hands the task over to one that waits.
+/// - A call that is dropped while it asks hands the task over to one that waits; without one, nothing is left.
 /// - At most 1,024 keys are held unless told otherwise; the one that ends soonest makes room.
 ///
 /// Cheap to clone: the clones are one cache.
@@ -122,7 +125,33 @@ enum Slot {
 /// One request under way. Whoever holds the lock and finds no outcome is the one to ask.
 #[derive(Default)]
 struct Flight {
-    outcome: tokio::sync::Mutex<Option<std::result::Result<Arc<[IceServer]>, KvsError>>>,
+    outcome: tokio::sync::Mutex<Option<std::result::Result<Arc<[IceServer]>, Failure>>>,
+}
+
+/// A failure as those are told who only waited.
+#[derive(Clone)]
+struct Failure {
+    error: KvsError,
+    attempts: u32,
+    sent: bool,
+}
+
+/// A call's hold on a flight. The last one to let go of a flight without an outcome removes it.
+struct Hold<'a> {
+    cache: &'a IceCache,
+    key: &'a IceKey,
+    flight: Arc<Flight>,
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        // Under the lock of the slots nobody else takes or lets go of a flight, so the count is exact.
+        let mut slots = self.cache.slots();
+        drop(std::mem::take(&mut self.flight));
+        if matches!(slots.get(self.key), Some(Slot::Flying(flight)) if Arc::strong_count(flight) == 1) {
+            slots.remove(self.key);
+        }
+    }
 }
 
 enum Found {
@@ -186,10 +215,15 @@ impl IceCache {
             Found::Fresh(servers) => return Ok(servers),
             Found::Flight(flight) => flight,
         };
+        // Lets go after the lock of the outcome, which is declared later.
+        let hold = Hold { cache: self, key, flight };
+        let flight = &hold.flight;
         let mut outcome = flight.outcome.lock().await;
         match &*outcome {
             Some(Ok(servers)) => return Ok(Arc::clone(servers)),
-            Some(Err(failure)) => return Err(Error::refused(failure.clone())),
+            Some(Err(Failure { error, attempts, sent })) => {
+                return Err(Error::refused(error.clone()).with_exchange(*attempts, *sent));
+            }
             None => {}
         }
         // Counted from before the request, so that its duration is no free life.
@@ -202,14 +236,14 @@ impl IceCache {
                     ttl.map(|ttl| ttl.saturating_sub(GRACE).min(LONGEST)).filter(|life| !life.is_zero());
                 self.land(
                     key,
-                    &flight,
+                    flight,
                     life.map(|life| Slot::Ready { servers: Arc::clone(&servers), until: asked + life }),
                 );
                 Ok(servers)
             }
             Err(error) => {
                 *outcome = Some(Err(shared(&error)));
-                self.land(key, &flight, None);
+                self.land(key, flight, None);
                 Err(error)
             }
         }
@@ -260,14 +294,15 @@ fn make_room(slots: &mut HashMap<IceKey, Slot>, now: Instant, capacity: usize) {
     }
 }
 
-/// A failure as those are told who only waited.
-fn shared(error: &Error) -> KvsError {
-    match error.service() {
+fn shared(error: &Error) -> Failure {
+    let told = match error.service() {
         Some(failure @ KvsError::Shared { .. }) => failure.clone(),
         service => KvsError::Shared {
             kind: error.kind(),
             code: service.and_then(ServiceError::code).map(Into::into),
+            is_retryable: error.is_retryable(),
             message: error.to_string(),
         },
-    }
+    };
+    Failure { error: told, attempts: error.attempts(), sent: error.was_sent() }
 }

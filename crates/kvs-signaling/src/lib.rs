@@ -4,7 +4,9 @@
 mod canonical;
 mod client;
 mod credentials;
+mod discovery;
 mod endpoint;
+mod environment;
 mod error;
 mod exception;
 #[rustfmt::skip]
@@ -25,5 +27,5 @@ pub use ice::{Fetched, IceCache, IceKey, IceServer};
 pub use model::{ChannelArn, ChannelEndpoint, ChannelEndpoints, IceServerConfig, TurnServer};
 pub use operation::*;
 pub use presign::{Signed, SignedRequest};
-pub use rtc_core;
+pub use rtc_core::{self, ErrorKind};
 pub use sigv4::Signer;

@@ -66,7 +66,7 @@ pub enum SignedRequest {
 const URL: Field = Field::new("url", "url");
 const QUERY: Field = Field::new("query", "query");
 const HEADERS: Field = Field::new("headers", "headers");
-const ENDPOINT: Field = Field::new("endpoint", "endpoint");
+pub(crate) const ENDPOINT: Field = Field::new("endpoint", "endpoint");
 /// The parameters that a presigned URL gets from the signer.
 const OWN: [&str; 7] = [
     "X-Amz-Algorithm",
@@ -95,7 +95,7 @@ pub(crate) fn check_viewer(request: &PresignConnectAsViewer, checks: &mut Checks
 }
 
 fn check_connect(endpoint: Option<&str>, query: &[NameValue], checks: &mut Checks) {
-    // Only the form is looked at here, so any plain-text host passes; nothing is sent by signing.
+    // What no client allows by itself; the client asks its own policy, too.
     let policy = EndpointPolicy::default();
     if let Some(Err(error)) = endpoint.map(|text| policy.parse_websocket(text, Trust::Configured)) {
         let violation = error.to_violation(ENDPOINT);
@@ -117,7 +117,7 @@ pub(crate) fn check_sign_request(request: &SignRequest, checks: &mut Checks) {
     let Some(url) = &request.url else {
         return checks.report(URL, Rule::Required, None, "is required");
     };
-    match Place::read(url) {
+    match Place::read(url.expose()) {
         Err((rule, message)) => checks.report(URL, rule, None, message),
         Ok(place) if request.mode != SigningMode::Header => check_query(&place, &request.query, checks),
         Ok(_) => {}
@@ -331,7 +331,7 @@ pub(crate) fn sign_request(
         });
     }
     credentials.check()?;
-    let place = place(request.url.as_deref().unwrap_or_default())?;
+    let place = place(request.url.as_ref().map_or("", Secret::expose))?;
     let query = canonical::parameters(place.query).chain(encoded(&request.query)).collect();
     let subject = Subject {
         method: &request.method,

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use kvs_signaling::rtc_core::{ErrorKind, RetryPolicy};
 use kvs_signaling::{
     ChannelEndpointConfiguration, ChannelRole, Client, ClientBuilder, Credentials, GetIceServerConfig,
-    GetSignalingChannelEndpoint, IceServers, Protocol,
+    GetSignalingChannelEndpoint, IceServers, PresignConnectAsViewer, Protocol,
 };
 use rtc_emulator::{Action, Emulator, EmulatorClock, Fault};
 
@@ -96,7 +96,8 @@ async fn signatures_are_really_checked() {
 #[tokio::test]
 async fn a_wrong_clock_is_repaired_once() {
     let (emulator, arn) = emulator().await;
-    let client = builder(&emulator).build().unwrap();
+    // A policy of one attempt would not allow the second one either.
+    let client = builder(&emulator).retry(RetryPolicy::default()).build().unwrap();
     emulator.clock().advance(Duration::from_secs(3600));
     for expected in [2, 1] {
         let reply = client.get_ice_server_config(GetIceServerConfig::new(arn)).reply().await.unwrap();
@@ -155,4 +156,15 @@ async fn a_fault_is_survived_by_repeating() {
         .unwrap();
     let reply = client.get_ice_server_config(GetIceServerConfig::new(arn)).reply().await.unwrap();
     assert_eq!(reply.attempts, 3);
+}
+
+#[tokio::test]
+async fn concurrent_presigning_finds_the_endpoint_once() {
+    let emulator = Emulator::start().await.unwrap();
+    let client = builder(&emulator).build().unwrap();
+    let arn = emulator.kvs().channel_arn().to_owned();
+    let sign = |id: &str| client.presign_connect_as_viewer(PresignConnectAsViewer::new(arn.as_str(), id));
+    let (one, two, three) = tokio::join!(sign("one"), sign("two"), sign("three"));
+    assert!(one.is_ok() && two.is_ok() && three.is_ok());
+    assert_eq!(emulator.requests("get_signaling_channel_endpoint").len(), 1);
 }

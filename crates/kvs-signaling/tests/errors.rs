@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail a test, too")]
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use kvs_signaling::rtc_core::http::Response;
 use kvs_signaling::rtc_core::testing::{ManualClock, ScriptedTransport};
-use kvs_signaling::rtc_core::{ErrorKind, TransportError, TransportErrorKind};
-use kvs_signaling::{Client, Credentials, Error, Exception, GetIceServerConfig, IceServers, KvsError};
+use kvs_signaling::rtc_core::{AuthError, EndpointPolicy, Rule, TransportError, TransportErrorKind};
+use kvs_signaling::{
+    Client, Credentials, CredentialsProvider, Error, ErrorKind, Exception, GetIceServerConfig, IceServers,
+    KvsError, PresignConnectAsMaster, PresignConnectAsViewer, SharedCredentialsProvider, SignRequest,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -244,4 +248,55 @@ async fn no_credential_reaches_the_target_of_a_redirect() {
         .await;
     assert_eq!(call(&over_sockets(&server.url())).await.kind(), ErrorKind::Protocol);
     hit.assert_async().await;
+}
+
+/// A provider of credentials that never comes to an end.
+#[derive(Debug)]
+struct Stuck;
+
+impl CredentialsProvider for Stuck {
+    async fn provide(&self) -> Result<Arc<Credentials>, AuthError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_provider_of_credentials_has_no_more_time_than_a_call() {
+    let client = Client::builder(SharedCredentialsProvider::new(Stuck))
+        .region("us-west-2")
+        .transport(ScriptedTransport::new())
+        .clock(ManualClock::jumping(start()))
+        .timeout(Duration::from_secs(7))
+        .build()
+        .unwrap();
+    let master = PresignConnectAsMaster::new(ARN).endpoint("wss://example.com");
+    let viewer = PresignConnectAsViewer::new(ARN, "v").endpoint("wss://example.com");
+    for error in [
+        client.sign_request(SignRequest::new().url("https://example.com/")).await.unwrap_err(),
+        client.presign_connect_as_master(master).await.unwrap_err(),
+        client.presign_connect_as_viewer(viewer).await.unwrap_err(),
+    ] {
+        assert_eq!((error.kind(), error.was_sent()), (ErrorKind::Timeout, false));
+        assert!(error.to_string().contains("7s"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_policy_of_the_client_counts_for_endpoints_that_are_given() {
+    let client = Client::builder(Credentials::new("AKID", "secret"))
+        .region("us-west-2")
+        .endpoint_policy(EndpointPolicy::default().deny_host("denied.example"))
+        .build()
+        .unwrap();
+    let at = |endpoint| PresignConnectAsMaster::new(ARN).endpoint(endpoint);
+    assert!(client.presign_connect_as_master(at("wss://a.example")).await.is_ok());
+    let error = client.presign_connect_as_master(at("wss://a.denied.example")).await.unwrap_err();
+    let fields: Vec<_> = error.violations().unwrap().iter().map(|v| (v.field.as_ref(), v.rule)).collect();
+    assert_eq!(fields, [("endpoint", Rule::Forbidden)]);
+}
+
+#[test]
+fn a_url_to_sign_is_not_printed() {
+    let request = SignRequest::new().url("https://example.com/?X-Amz-Signature=canary");
+    assert!(!format!("{request:?}").contains("canary"));
 }

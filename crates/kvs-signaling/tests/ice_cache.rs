@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
-use kvs_signaling::rtc_core::ErrorKind;
 use kvs_signaling::rtc_core::testing::{ManualClock, ScriptedTransport};
+use kvs_signaling::rtc_core::{ErrorKind, Reason};
 use kvs_signaling::{
     Client, ClientBuilder, Credentials, Error, Fetched, IceCache, IceKey, IceServers, KvsError, Result,
 };
@@ -38,7 +38,7 @@ impl Upstream {
 
     async fn fail(&self) -> Result<Fetched> {
         self.0.fetch_add(1, Ordering::SeqCst);
-        Err(Error::from(rtc_core::AuthError::new("down")))
+        Err(Error::new(Reason::Timeout(Duration::from_secs(15))).with_exchange(2, true))
     }
 }
 
@@ -110,7 +110,8 @@ async fn a_failure_is_shared_by_those_who_wait_and_then_forgotten() {
     gate.add_permits(2);
     let (first, second) = (first.await.unwrap_err(), second.await.unwrap_err());
     assert!(first.service().is_none() && matches!(second.service(), Some(KvsError::Shared { .. })));
-    assert_eq!((first.kind(), second.kind()), (ErrorKind::Unauthenticated, ErrorKind::Unauthenticated));
+    assert_eq!((first.kind(), second.kind()), (ErrorKind::Timeout, ErrorKind::Timeout));
+    assert_eq!((second.attempts(), second.was_sent()), (2, true));
     assert_eq!((upstream.calls(), cache.is_empty()), (1, true));
     cache.get(&key, || upstream.fetch(300)).await.unwrap();
     assert_eq!(upstream.calls(), 2);
@@ -129,6 +130,26 @@ async fn a_call_that_is_dropped_strands_nobody() {
     assert!(matches!(waiter.as_mut().poll(&mut context), Poll::Ready(Ok(_))));
     // And what was fetched in the leader's place is kept.
     cache.get(&key, || upstream.fetch(300)).await.unwrap();
+    assert_eq!(upstream.calls(), 1);
+}
+
+#[tokio::test]
+async fn calls_that_are_dropped_leave_nothing() {
+    let (cache, upstream) = (IceCache::new(manual()), Upstream::default());
+    cache.get(&IceKey::new("kept"), || upstream.fetch(300)).await.unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    let keys: Vec<_> = (0..1100).map(|i| IceKey::new(format!("a{i}"))).collect();
+    for key in &keys {
+        // One that asks and one that waits, which goes last.
+        let mut asks = Box::pin(cache.get(key, pending::<Result<Fetched>>));
+        let mut waits = Box::pin(cache.get(key, pending::<Result<Fetched>>));
+        assert!(asks.as_mut().poll(&mut context).is_pending());
+        assert!(waits.as_mut().poll(&mut context).is_pending());
+        drop(asks);
+        assert_eq!(cache.len(), 2);
+    }
+    assert_eq!(cache.len(), 1);
+    cache.get(&IceKey::new("kept"), || upstream.fetch(300)).await.unwrap();
     assert_eq!(upstream.calls(), 1);
 }
 
@@ -228,10 +249,14 @@ async fn credentials_go_only_where_the_service_lives() {
             (trusted, 1 + usize::from(trusted)),
             "{endpoint}"
         );
+        if let Err(error) = result {
+            assert_eq!((error.was_sent(), error.attempts()), (true, 1), "{endpoint}");
+        }
     }
     let transport = ScriptedTransport::new().json(200, "{}");
     let error = builder(&transport).build().unwrap().ice_servers(IceServers::new(ARN)).await.unwrap_err();
     assert!(matches!(error.service(), Some(KvsError::NoEndpoint { protocol: "HTTPS", .. })));
+    assert_eq!((error.was_sent(), error.attempts()), (true, 1));
 }
 
 #[tokio::test]
@@ -240,4 +265,65 @@ async fn a_given_data_plane_is_not_looked_for() {
     let client = builder(&transport).signaling_endpoint("https://vpce.example").build().unwrap();
     client.ice_servers(IceServers::new(ARN)).await.unwrap();
     assert_eq!(transport.requests()[0].uri(), "https://vpce.example/v1/get-ice-server-config");
+}
+
+#[tokio::test]
+async fn master_and_viewer_are_apart() {
+    let transport = ScriptedTransport::new().json(200, SERVERS).json(200, SERVERS);
+    let client = builder(&transport).signaling_endpoint("https://vpce.example").build().unwrap();
+    for role in ["VIEWER", "MASTER", "VIEWER", "MASTER"] {
+        client.ice_servers(IceServers::new(ARN).role(role)).await.unwrap();
+    }
+    assert_eq!(transport.requests().len(), 2);
+}
+
+/// Servers that live too short to be cached.
+const SHORT: &str = r#"{"IceServerList":[{"Uris":["turn:x"],"Username":"u","Password":"p","Ttl":10}]}"#;
+
+fn paths(transport: &ScriptedTransport) -> Vec<String> {
+    transport.requests().iter().map(|request| request.uri().path()[1..4].to_owned()).collect()
+}
+
+#[tokio::test]
+async fn endpoints_are_remembered_for_ten_minutes_unless_told_otherwise() {
+    let clock = manual();
+    let transport = ScriptedTransport::new().json(200, ENDPOINT).json(200, SHORT).json(200, SHORT);
+    let transport = transport.json(200, ENDPOINT).json(200, SHORT).json(200, ENDPOINT).json(200, SHORT);
+    let client = builder(&transport).clock(clock.clone()).build().unwrap();
+    let ask = async || client.ice_servers(IceServers::new(ARN)).await.unwrap();
+    ask().await;
+    clock.advance(Duration::from_millis(599_999));
+    ask().await;
+    assert_eq!(paths(&transport), ["get", "v1/", "v1/"]);
+    clock.advance(Duration::from_millis(1));
+    ask().await;
+    assert_eq!(paths(&transport)[3..], ["get", "v1/"]);
+    client.forget_endpoints(ARN);
+    ask().await;
+    assert_eq!(paths(&transport)[5..], ["get", "v1/"]);
+}
+
+#[tokio::test]
+async fn only_a_failure_that_tells_of_the_place_forgets_it() {
+    let throttle = r#"{"__type":"ClientLimitExceededException"}"#;
+    for (status, body, again) in
+        [(404, "{}", true), (400, throttle, false), (403, "{}", false), (500, "{}", false)]
+    {
+        let transport = ScriptedTransport::new().json(200, ENDPOINT).json(status, body);
+        let transport = if again { transport.json(200, ENDPOINT) } else { transport }.json(200, SHORT);
+        let client = builder(&transport).retry(rtc_core::RetryPolicy::none()).build().unwrap();
+        client.ice_servers(IceServers::new(ARN)).await.unwrap_err();
+        client.ice_servers(IceServers::new(ARN)).await.unwrap();
+        assert_eq!(transport.requests().len(), 3 + usize::from(again), "{status} {body}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_trusted_is_not_remembered() {
+    let elsewhere = ENDPOINT.replace("amazonaws.com", "example.com");
+    let transport = ScriptedTransport::new().json(200, elsewhere).json(200, ENDPOINT).json(200, SHORT);
+    let client = builder(&transport).build().unwrap();
+    client.ice_servers(IceServers::new(ARN)).await.unwrap_err();
+    client.ice_servers(IceServers::new(ARN)).await.unwrap();
+    assert_eq!(paths(&transport), ["get", "get", "v1/"]);
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use rtc_core::{Caller, ClientConfig, Rule, Store, Violation, Violations};
+use rtc_core::{Caller, ClientConfig, Rule, Store, Url, Violation, Violations, env};
 
 use crate::credentials::{Credentials, MediaSfu};
-use crate::endpoint::{CLOUD, ServerKind, is_cloud};
+use crate::endpoint::{CLOUD, ServerKind, choose_endpoint, is_cloud};
 use crate::error::{Error, Result};
-use crate::operation::{Call, CreateRoom, JoinRoom};
+use crate::operation::{Call, ChooseEndpoint, CreateRoom, JoinRoom};
 use crate::pending::{Guard, StoreFailure};
 
 /// The name and version in the User-Agent.
@@ -77,7 +77,7 @@ impl ClientBuilder {
     pub fn build(mut self) -> Result<Client> {
         // An empty address means the cloud, as in the official SDKs.
         self.config.endpoint = self.config.endpoint.filter(|link| !is_cloud(link));
-        let store = self.config.store.clone();
+        let store = self.config.store();
         let account = self.credentials.api_user_name().to_owned();
         let caller = self.config.caller(MediaSfu::new(self.credentials, self.server), CLOUD, AGENT)?;
         let guard = self.guarded.then(|| Guard {
@@ -120,18 +120,17 @@ impl Client {
     /// As [`Client::new`], and when `MEDIASFU_SERVER` is neither. Credentials that are not set count as empty,
     /// which the first call reports.
     pub fn from_env() -> Result<Self> {
-        let var = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let credential = |name| var(name).unwrap_or_default();
+        let credential = |name| env(name).unwrap_or_default();
         let credentials =
             Credentials::new(credential("MEDIASFU_API_USER_NAME"), credential("MEDIASFU_API_KEY"));
         let mut builder = Self::builder(credentials);
-        if let Some(endpoint) = var("MEDIASFU_ENDPOINT") {
+        if let Some(endpoint) = env("MEDIASFU_ENDPOINT") {
             builder = builder.endpoint(endpoint);
         }
-        if let Some(name) = var("MEDIASFU_SERVER") {
+        if let Some(name) = env("MEDIASFU_SERVER") {
             builder = builder.server(ServerKind::from_name(&name).ok_or_else(unknown_server)?);
         }
-        if let Some(origin) = var("MEDIASFU_ORIGIN") {
+        if let Some(origin) = env("MEDIASFU_ORIGIN") {
             builder = builder.header("origin", origin);
         }
         builder.build()
@@ -186,6 +185,30 @@ impl Client {
     /// ```
     pub fn join_room(&self, request: JoinRoom) -> Call<JoinRoom> {
         self.caller.call(request)
+    }
+
+    /// Tells the URL that a link stands for, as a client with this endpoint would use it. Sends nothing and needs
+    /// no client.
+    ///
+    /// An empty or blank link is the cloud. Slashes at its end are dropped.
+    ///
+    /// # Errors
+    /// Validation or endpoint: the action is unknown; the link is not a full `https` URL (`http` only for this
+    /// machine), or has user information, a query or a fragment.
+    ///
+    /// ```
+    /// use mediasfu::{ChooseEndpoint, Client, RoomAction};
+    ///
+    /// let link = |link| Client::choose_endpoint(ChooseEndpoint::new().local_link(link).action(RoomAction::Join));
+    /// assert_eq!(link("")?.as_str(), "https://mediasfu.com/v1/rooms/");
+    /// assert_eq!(link("https://rtc.example.com/")?.as_str(), "https://rtc.example.com/joinRoom");
+    /// // The host decides: this is not the cloud, whatever its path says.
+    /// assert_eq!(link("https://evil.example/mediasfu.com")?.as_str(), "https://evil.example/mediasfu.com/joinRoom");
+    /// # Ok::<(), mediasfu::Error>(())
+    /// ```
+    #[allow(clippy::needless_pass_by_value, reason = "every operation takes its request by value")]
+    pub fn choose_endpoint(request: ChooseEndpoint) -> Result<Url> {
+        choose_endpoint(&request)
     }
 }
 

@@ -61,25 +61,8 @@ fn below(base: &Url, kind: ServerKind, join: bool) -> &'static str {
     }
 }
 
-/// Tells the URL that a link stands for, as a client with this endpoint would use it. Sends nothing.
-///
-/// An empty or blank link is the cloud. Slashes at its end are dropped.
-///
-/// # Errors
-/// Validation or endpoint: the action is unknown; the link is not a full `https` URL (`http` only for this
-/// machine), or has user information, a query or a fragment.
-///
-/// ```
-/// use mediasfu::{ChooseEndpoint, RoomAction, choose_endpoint};
-///
-/// let link = |link| choose_endpoint(&ChooseEndpoint::new().local_link(link).action(RoomAction::Join));
-/// assert_eq!(link("")?.as_str(), "https://mediasfu.com/v1/rooms/");
-/// assert_eq!(link("https://rtc.example.com/")?.as_str(), "https://rtc.example.com/joinRoom");
-/// // The host decides: this is not the cloud, whatever its path says.
-/// assert_eq!(link("https://evil.example/mediasfu.com")?.as_str(), "https://evil.example/mediasfu.com/joinRoom");
-/// # Ok::<(), mediasfu::Error>(())
-/// ```
-pub fn choose_endpoint(request: &ChooseEndpoint) -> Result<Url> {
+/// The URL that a link stands for.
+pub(crate) fn choose_endpoint(request: &ChooseEndpoint) -> Result<Url> {
     request.validate()?;
     let link = if is_cloud(&request.local_link) { CLOUD } else { &request.local_link };
     let mut url = EndpointPolicy::default().parse(link, Trust::Configured)?;

@@ -13,9 +13,9 @@ pub mod pending;
 
 pub use client::{Client, ClientBuilder};
 pub use credentials::{Credentials, KeyKind};
-pub use endpoint::{ServerKind, choose_endpoint};
+pub use endpoint::ServerKind;
 pub use error::{Error, MediaSfuError, Result};
 pub use model::Room;
 pub use operation::*;
 pub use pending::StoreFailure;
-pub use rtc_core;
+pub use rtc_core::{self, ErrorKind};

@@ -4,9 +4,8 @@ use std::borrow::Cow;
 
 use rtc_core::encode::{decode_json, without_bom};
 use rtc_core::http::{Response, Uri};
-use rtc_core::wire::{As, Lenient};
 use rtc_core::{Bytes, DecodeError, Operation, REDACTED, Secret, Url};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::credentials::MediaSfu;
@@ -56,41 +55,69 @@ impl Room {
     }
 }
 
-/// The answer as it comes. The id goes by several names.
+/// The answer as it comes. The id goes by several names. A member that cannot be read counts as not there: what
+/// is needed is missed then, the rest must not spoil a good answer.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Answer {
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    #[serde(deserialize_with = "text")]
     message: Option<String>,
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    #[serde(deserialize_with = "text")]
     room_name: Option<String>,
-    #[serde(rename = "meetingID", deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    #[serde(rename = "meetingID", deserialize_with = "text")]
     meeting_id_upper: Option<String>,
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    #[serde(deserialize_with = "text")]
     meeting_id: Option<String>,
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    #[serde(deserialize_with = "text")]
     room_id: Option<String>,
     data: Option<Value>,
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    #[serde(deserialize_with = "secret")]
     secure_code: Option<Secret>,
-    #[serde(rename = "publicURL", deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    #[serde(rename = "publicURL", deserialize_with = "secret")]
     public_url: Option<Secret>,
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    #[serde(deserialize_with = "text")]
     link: Option<String>,
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    #[serde(deserialize_with = "secret")]
     secret: Option<Secret>,
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    #[serde(deserialize_with = "flag")]
     success: Option<bool>,
+}
+
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Value::deserialize(deserializer).map(text_of)
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    text(deserializer).map(|text| text.map(Secret::from))
+}
+
+fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    Value::deserialize(deserializer).map(|value| flag_of(&value))
+}
+
+fn text_of(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+/// Servers written in other languages say `"True"` as well.
+fn flag_of(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::String(text) if text.trim().eq_ignore_ascii_case("true") => Some(true),
+        Value::String(text) if text.trim().eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
 }
 
 impl Answer {
     /// The first of the names that holds an id.
     fn room_name(&mut self) -> Option<String> {
-        let nested = self.data.as_ref().and_then(|data| match data.get("roomName")? {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        });
+        let nested = self.data.as_mut().and_then(|data| text_of(data.get_mut("roomName")?.take()));
         [
             self.room_name.take(),
             self.meeting_id_upper.take(),
@@ -138,13 +165,15 @@ pub(crate) fn refusal(operation: &'static str, response: &Response<Bytes>) -> Op
     // Nearly every answer is a yes, and most can be told from a no without taking them apart.
     let can_decline = || body.windows(5).any(|word| word.eq_ignore_ascii_case(b"false"));
     let verdict = || serde_json::from_slice::<Verdict>(body).ok()?.success;
-    if status.is_success() && !(can_decline() && verdict().as_ref().is_some_and(is_false)) {
+    if status.is_success() && !(can_decline() && verdict() == Some(false)) {
         return None;
     }
-    let parsed: Option<Map<String, Value>> = serde_json::from_slice(body).ok();
-    let message = parsed.as_ref().and_then(error_text).map(|text| clip(&scrub(&text), MESSAGE_LIMIT));
-    let shown = match parsed {
-        Some(members) => Cow::Owned(compact(&Value::Object(members))),
+    let parsed: Option<Value> = serde_json::from_slice(body).ok();
+    let words = parsed.as_ref().and_then(Value::as_object).and_then(error_text);
+    // Scrubbed before it is cut: half a credential would not be known as one.
+    let message = words.map(|text| clip(&scrub(&text), MESSAGE_LIMIT));
+    let shown = match &parsed {
+        Some(value) => Cow::Owned(compact(value)),
         None => String::from_utf8_lossy(body),
     };
     let body = clip(&scrub(&shown), BODY_LIMIT);
@@ -152,17 +181,11 @@ pub(crate) fn refusal(operation: &'static str, response: &Response<Bytes>) -> Op
 }
 
 /// The one member that can turn a success into a refusal.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Verdict {
-    success: Option<Value>,
-}
-
-fn is_false(value: &Value) -> bool {
-    match value {
-        Value::Bool(value) => !value,
-        Value::String(text) => text.eq_ignore_ascii_case("false"),
-        _ => false,
-    }
+    #[serde(deserialize_with = "flag")]
+    success: Option<bool>,
 }
 
 /// The service's own words: `error` or `message` where it is a text, else the object that holds the most

@@ -193,6 +193,17 @@ async fn a_claim_is_busy_for_thirty_seconds() {
 }
 
 #[tokio::test]
+async fn a_store_of_its_own_goes_by_the_clock_of_the_client() {
+    let clock = ManualClock::new(SystemTime::now());
+    let builder = builder(Gated::new(201)).timeout(2 * pending::WINDOW);
+    let client = builder.clock(clock.clone()).build().unwrap();
+    let _old = start(&client, request());
+    assert!(is_in_progress(&client.create_room(request()).await.unwrap_err()));
+    clock.advance(pending::WINDOW);
+    let _new = start(&client, request());
+}
+
+#[tokio::test]
 async fn an_old_call_does_not_free_the_claim_of_a_new_one() {
     let clock = ManualClock::new(SystemTime::now());
     let store = SharedStore::new(MemoryStore::new(SharedClock::new(clock.clone())));

@@ -245,6 +245,12 @@ async fn rooms_are_read_leniently() {
         (r#"{"roomId":3,"link":"l","secret":"s"}"#, "3"),
         (r#"{"data":{"roomName":"m4"},"link":"l","secret":"s","message":null}"#, "m4"),
         (r#"{"data":[],"roomName":"","meetingID":"m5","link":"l","secret":7,"success":"true"}"#, "m5"),
+        (r#"{"roomName":"m7","link":"l","secret":"s","message":{"a":1},"success":1,"publicURL":[]}"#, "m7"),
+        (
+            r#"{"roomName":[],"meetingId":"m8","link":"l","secret":"s","secureCode":{},"success":"True"}"#,
+            "m8",
+        ),
+        (r#"{"roomName":"m9","link":"l","secret":"s","data":"x","success":{},"message":["false"]}"#, "m9"),
         ("\u{feff}{\"roomName\":\"m6\",\"link\":\"https://.mediasfu.com\",\"secret\":\"s\"}", "m6"),
     ] {
         let room = answered(200, answer).await.unwrap();
@@ -325,6 +331,21 @@ async fn refusals_are_told_in_the_services_own_words() {
             Some("Room creation rejected."),
             "Room creation rejected.",
         ),
+        (
+            200,
+            r#"{"success":"False","roomName":"s1","link":"https://x","secret":"c4n4ry","error":"no"}"#,
+            ErrorKind::Other,
+            Some("no"),
+            "no",
+        ),
+        (
+            403,
+            r#"{"error":{"rooms":[{"secret":"c4n4ry"},[{"apiKey":"c4n4ry"}]]}}"#,
+            ErrorKind::PermissionDenied,
+            Some(r#"{"rooms":[{"secret":"[redacted]"},[{"apiKey":"[redacted]"}]]}"#),
+            r#"{"rooms":[{"secret":"[redacted]"},[{"apiKey":"[redacted]"}]]}"#,
+        ),
+        (404, r#"[{"secret":"c4n4ry"}]"#, ErrorKind::NotFound, None, "HTTP error! Status: 404"),
         (302, "", ErrorKind::Protocol, None, "HTTP error! Status: 302"),
     ] {
         let error = answered(status, answer).await.unwrap_err();
@@ -353,6 +374,11 @@ async fn errors_show_no_credentials_and_are_cut() {
         error.detail().unwrap().contains("bad key [redacted] in Bearer [redacted] or [redacted]  x"),
         "{error}"
     );
+
+    // A key across the limit of the message.
+    let answer = format!(r#"{{"error":"{}{KEY}"}}"#, "no way. ".repeat(512 / 8 - 2));
+    let error = answered(401, answer).await.unwrap_err();
+    assert!(!format!("{error} {error:?}").contains(&KEY[..8]), "{error:?}");
 
     let error = answered(500, format!(r#"{{"error":"{}"}}"#, "no way. ".repeat(1000))).await.unwrap_err();
     assert!(error.detail().unwrap().chars().count() <= 512);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rtc_core::{Caller, ClientConfig, Clock as _};
+use rtc_core::{Caller, ClientConfig, Clock as _, env};
 
 use crate::credentials::{Credentials, OpenTok};
 use crate::error::Result;
@@ -63,11 +63,10 @@ impl Client {
     /// # Errors
     /// As [`Client::new`]. Credentials that are not set count as empty, which the first call reports.
     pub fn from_env() -> Result<Self> {
-        let var = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let credential = |name| var(name).unwrap_or_default();
+        let credential = |name| env(name).unwrap_or_default();
         let mut builder =
             Self::builder(Credentials::new(credential("OPENTOK_API_KEY"), credential("OPENTOK_API_SECRET")));
-        if let Some(endpoint) = var("OPENTOK_ENDPOINT") {
+        if let Some(endpoint) = env("OPENTOK_ENDPOINT") {
             builder = builder.endpoint(endpoint);
         }
         builder.build()

@@ -1,9 +1,9 @@
 //! What the service answers.
 
+use quick_xml::Reader;
 use quick_xml::encoding::Decoder;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
-use quick_xml::Reader;
 use rtc_core::encode::{decode_json, excerpt, without_bom};
 use rtc_core::http::{Response, StatusCode, Uri, header::CONTENT_TYPE};
 use rtc_core::wire::{As, Lenient};

@@ -51,8 +51,7 @@ fn shows_no_secret(error: &opentok::Error) {
 async fn statuses() {
     const JSON: &str = r#"{"code":-1,"message":"Invalid token","description":"Invalid token"}"#;
     const XML: &str = "<errorPayload><code>-1</code><message>Invalid token</message></errorPayload>";
-    const PRETTY: &str =
-        "<errorPayload>\n  <code>-1</code>\n  <message>\n  Invalid &#116;oken\n  </message>\n</errorPayload>\n";
+    const PRETTY: &str = "<errorPayload>\n  <code>-1</code>\n  <message>\n  Invalid &#116;oken\n  </message>\n</errorPayload>\n";
     const PAGE: &str = "<!doctype html><title>Bad gateway</title>\n<h1>Bad gateway</h1>";
     let (json, xml, html) = ("application/json", "application/xml", "text/html");
     // status, content type, body -> kind, detail, retryable

@@ -263,3 +263,20 @@ fn no_secret_is_shown() {
     );
     assert!(!shown.contains(SECRET) && !shown.contains(token.expose()), "{shown}");
 }
+
+#[test]
+fn an_empty_variable_counts_as_unset() {
+    const CHILD: &str = "OPENTOK_TEST_CHILD";
+    if std::env::var_os(CHILD).is_some() {
+        // An empty text would be no address.
+        Client::from_env().unwrap();
+        return;
+    }
+    // A process of its own: the environment of this one is shared by all tests.
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "an_empty_variable_counts_as_unset"])
+        .envs([(CHILD, "1"), ("OPENTOK_ENDPOINT", ""), ("OPENTOK_API_KEY", ""), ("OPENTOK_API_SECRET", "x")])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}

@@ -3,7 +3,7 @@
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Map, Value};
 
-use crate::catalogue::{FieldDoc, OperationDoc, PROVIDERS};
+use crate::catalogue::{self, FieldDoc, OperationDoc, PROVIDERS};
 use crate::outcome::Outcome;
 
 /// The whole command line.
@@ -41,15 +41,62 @@ pub fn command() -> Command {
             .subcommand_required(true)
             .arg_required_else_help(true);
         for operation in *operations {
-            sub = sub.subcommand(operation_command(operation));
+            sub = sub.subcommand(operation_command(kebab(operation.name), operation, None));
         }
-        command = command.subcommand(sub);
+        command = command.subcommand(conveniences(provider, sub));
     }
     command
 }
 
-fn operation_command(operation: &'static OperationDoc) -> Command {
-    let mut command = Command::new(kebab(operation.name))
+/// The commands of a provider that are other words for its operations.
+fn conveniences(provider: &str, command: Command) -> Command {
+    match provider {
+        "sora-rpc" => {
+            let (Some(call), Some(methods)) =
+                (catalogue::find(provider, "call"), catalogue::find(provider, "rpc_methods"))
+            else {
+                return command;
+            };
+            command
+                .subcommand(operation_command("rpc".into(), call, Some("method")))
+                .subcommand(operation_command("methods".into(), methods, None))
+        }
+        "kvs-signaling" => {
+            let Some(presign) = catalogue::find(provider, "presign_connect_as_viewer") else {
+                return command;
+            };
+            let role = option("role", "ROLE", "The side that connects").value_parser(["master", "viewer"]);
+            command.subcommand(
+                operation_command("presign".into(), presign, None)
+                    .about("A signed WebSocket URL for the master or a viewer of a channel. Sends nothing.")
+                    .arg(role.required(true)),
+            )
+        }
+        _ => command,
+    }
+}
+
+/// The operation that a command of a provider stands for.
+#[must_use]
+pub fn resolve(provider: &str, command: &str, matches: &ArgMatches) -> Option<&'static OperationDoc> {
+    let name = match (provider, command) {
+        ("sora-rpc", "rpc") => "call".to_owned(),
+        ("sora-rpc", "methods") => "rpc_methods".to_owned(),
+        ("kvs-signaling", "presign") => {
+            format!("presign_connect_as_{}", matches.get_one::<String>("role")?)
+        }
+        _ => command.replace('-', "_"),
+    };
+    catalogue::find(provider, &name)
+}
+
+/// The command of an operation; one of its fields may be given without a flag.
+fn operation_command(
+    name: String,
+    operation: &'static OperationDoc,
+    positional: Option<&'static str>,
+) -> Command {
+    let mut command = Command::new(name)
         .about(operation.doc)
         .arg(option("input", "JSON|@FILE|-", "The input as a JSON object, from a file, or from stdin"))
         .arg(option("endpoint", "URL", "The base URL, where it is not the provider's own"))
@@ -65,7 +112,13 @@ fn operation_command(operation: &'static OperationDoc) -> Command {
     // Members of nested objects are given through --input.
     let reserved = ["input", "endpoint", "credentials", "options", "timeout", "output", "redact"];
     for field in operation.fields.iter().filter(|f| !f.name.contains('.') && !reserved.contains(&f.name)) {
-        command = command.arg(field_arg(field));
+        let arg = field_arg(field);
+        let arg = if positional == Some(field.name) { arg } else { arg.long(kebab(field.name)) };
+        command = command.arg(arg);
+    }
+    if operation.kind == "rpc" {
+        let via = option("via", "WAY", "How the method is called; http is not served by this version");
+        command = command.arg(via.value_parser(["rpc", "http"]));
     }
     command
 }
@@ -78,7 +131,7 @@ fn field_arg(field: &'static FieldDoc) -> Arg {
         }
     }
     let action = if field.ty.starts_with('[') { ArgAction::Append } else { ArgAction::Set };
-    Arg::new(field.name).long(kebab(field.name)).value_name(field.ty.to_uppercase()).help(help).action(action)
+    Arg::new(field.name).value_name(field.ty.to_uppercase()).help(help).action(action)
 }
 
 fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
@@ -166,6 +219,31 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn other_words_for_operations() {
+        for (line, operation) in [
+            ("rtc sora-rpc rpc 2025.2.0/RequestSimulcastRid", "call"),
+            ("rtc sora-rpc methods", "rpc_methods"),
+            ("rtc sora-rpc rpc-methods", "rpc_methods"),
+            ("rtc kvs-signaling presign --role master", "presign_connect_as_master"),
+            ("rtc kvs-signaling presign --role viewer --client-id v", "presign_connect_as_viewer"),
+        ] {
+            let matches = command().try_get_matches_from(line.split(' ')).unwrap();
+            let (provider, sub) = matches.subcommand().unwrap();
+            let (name, sub) = sub.subcommand().unwrap();
+            let found = resolve(provider, name, sub).unwrap();
+            assert_eq!((found.provider, found.name), (provider, operation), "{line}");
+            let input = input(found, sub).unwrap();
+            if operation == "call" {
+                assert_eq!(input["method"], "2025.2.0/RequestSimulcastRid");
+            }
+        }
+        let refused = ["rtc kvs-signaling presign", "rtc kvs-signaling presign --role viewers"];
+        for line in refused {
+            assert!(command().try_get_matches_from(line.split(' ')).is_err(), "{line}");
+        }
     }
 
     #[test]

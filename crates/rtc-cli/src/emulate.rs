@@ -1,6 +1,7 @@
 //! `rtc emulate`: the emulator as a server.
 
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 use rtc_emulator::Emulator;
@@ -22,11 +23,26 @@ pub async fn run(matches: &ArgMatches) -> Result<(), String> {
     if let Some(faults) = file(matches, "faults")? {
         emulator.add_faults(faults).map_err(|e| format!("rtc emulate: --faults: {e}"))?;
     }
+    let authority = Authority::of(&emulator)?;
     let mut stdout = std::io::stdout();
-    let printed = write!(stdout, "{}", environment(&emulator)).and_then(|()| stdout.flush());
+    let printed = write!(stdout, "{}", environment(&emulator, &authority.0)).and_then(|()| stdout.flush());
     printed.map_err(|e| e.to_string())?;
     eprintln!("serving on {} (loopback only); management under /_emulator/; Ctrl-C ends it", emulator.url());
-    tokio::signal::ctrl_c().await.map_err(|e| e.to_string())
+    interrupted().await.map_err(|e| e.to_string())
+}
+
+/// Ready when the process is told to end, so that it can clear its file away.
+async fn interrupted() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        tokio::select! {
+            done = tokio::signal::ctrl_c() => done,
+            _ = terminated.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
 }
 
 fn file(matches: &ArgMatches, name: &'static str) -> Result<Option<Value>, String> {
@@ -35,10 +51,33 @@ fn file(matches: &ArgMatches, name: &'static str) -> Result<Option<Value>, Strin
     serde_json::from_str(&text).map(Some).map_err(|e| format!("rtc emulate: {path} is not JSON: {e}"))
 }
 
+/// The certificate of the emulator's authority, in a file that goes with it.
+struct Authority(PathBuf);
+
+impl Authority {
+    fn of(emulator: &Emulator) -> Result<Self, String> {
+        let path = std::env::temp_dir().join(format!("rtc-emulator-{}-ca.pem", std::process::id()));
+        // What an earlier process of this number left behind; never written through, for it may be a link.
+        let _ = std::fs::remove_file(&path);
+        let written = std::fs::File::create_new(&path)
+            .and_then(|mut file| file.write_all(emulator.ca_pem().unwrap_or_default().as_bytes()));
+        written.map_err(|e| format!("rtc emulate: {}: {e}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
 /// The environment that points the crates, the vendors' SDKs and `rtc` at the emulator.
-fn environment(emulator: &Emulator) -> String {
+fn environment(emulator: &Emulator, authority: &Path) -> String {
     let mut out = String::new();
-    let mut export = |name: &str, value: &str| out.push_str(&format!("export {name}='{value}'\n"));
+    let mut export = |name: &str, value: &str| {
+        out.push_str(&format!("export {name}='{}'\n", value.replace('\'', r"'\''")));
+    };
     let mediasfu = emulator.mediasfu();
     export("MEDIASFU_API_USER_NAME", mediasfu.api_user_name());
     export("MEDIASFU_API_KEY", mediasfu.api_key());
@@ -61,5 +100,35 @@ fn environment(emulator: &Emulator) -> String {
     export("ENABLEX_APP_KEY", enablex.app_key());
     export("ENABLEX_ENDPOINT", &enablex.url());
     export("SORA_RPC_URL", &emulator.sora().rpc_url());
+    let file = authority.display().to_string();
+    for variable in ["AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"] {
+        export(variable, &file);
+    }
+    let https = emulator.tls_url().unwrap_or_default();
+    out.push_str(&format!("# with TLS: {https} (rtc ... --endpoint {https} --ca-file '{file}')\n"));
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_way_to_tls_is_told_and_cleared_away() {
+        let emulator = Emulator::builder().tls(true).start().await.unwrap();
+        let authority = Authority::of(&emulator).unwrap();
+        let path = authority.0.clone();
+        assert_eq!(std::fs::read_to_string(&path).ok().as_deref(), emulator.ca_pem());
+        let told = environment(&emulator, &path);
+        for line in [
+            format!("export AWS_CA_BUNDLE='{}'\n", path.display()),
+            format!("export NODE_EXTRA_CA_CERTS='{}'\n", path.display()),
+            format!("# with TLS: {}", emulator.tls_url().unwrap()),
+            format!("--ca-file '{}'", path.display()),
+        ] {
+            assert!(told.contains(&line), "{told}");
+        }
+        drop(authority);
+        assert!(!path.exists());
+    }
 }

@@ -8,6 +8,7 @@ pub mod emulate;
 #[rustfmt::skip]
 mod generated;
 mod input;
+pub mod options;
 mod outcome;
 mod providers;
 pub mod tour;

@@ -4,7 +4,8 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::ArgMatches;
-use rtc_cli::{Outcome, Run, args, batch, catalogue, emulate, tour};
+use rtc_cli::catalogue::{self, OperationDoc};
+use rtc_cli::{Outcome, Run, args, batch, emulate, options, tour};
 use serde_json::{Map, Value};
 
 fn main() -> ExitCode {
@@ -61,10 +62,12 @@ fn is_json(matches: &ArgMatches) -> bool {
 }
 
 async fn one(provider: &str, operation: &str, matches: &ArgMatches) -> ExitCode {
-    let name = operation.replace('-', "_");
-    let outcome = match prepare(provider, &name, matches) {
-        Ok((input, run)) => batch::run(provider, &name, input, &run).await,
-        Err(outcome) => outcome,
+    let outcome = match args::resolve(provider, operation, matches) {
+        Some(operation) => match prepare(operation, matches) {
+            Ok((input, run)) => batch::run(provider, operation.name, input, &run).await,
+            Err(outcome) => outcome,
+        },
+        None => Outcome::usage("operation", format!("{provider} has no operation {operation:?}")),
     };
     let code = ExitCode::from(outcome.exit_code());
     let written =
@@ -72,10 +75,7 @@ async fn one(provider: &str, operation: &str, matches: &ArgMatches) -> ExitCode 
     if written.is_err() { ExitCode::FAILURE } else { code }
 }
 
-fn prepare(provider: &str, name: &str, matches: &ArgMatches) -> Result<(Value, Run), Outcome> {
-    let Some(operation) = catalogue::find(provider, name) else {
-        return Err(Outcome::usage("operation", format!("{provider} has no operation {name:?}")));
-    };
+fn prepare(operation: &'static OperationDoc, matches: &ArgMatches) -> Result<(Value, Run), Outcome> {
     let text = |name: &str| matches.get_one::<String>(name).cloned();
     let object = |field: &'static str| -> Result<Map<String, Value>, Outcome> {
         match text(field).map(|t| args::json_or_file(field, &t)).transpose()? {
@@ -87,12 +87,14 @@ fn prepare(provider: &str, name: &str, matches: &ArgMatches) -> Result<(Value, R
     let mut run = Run::from_environment();
     run.endpoint = text("endpoint");
     run.redact = matches.get_flag("redact");
-    run.no_retry = matches.get_flag("no-retry");
-    run.options = object("options")?;
-    for (name, value) in object("credentials")? {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        run.credentials.insert(name, value);
+    let mut given = object("options")?;
+    if let Ok(Some(via)) = matches.try_get_one::<String>("via") {
+        given.insert("via".into(), via.as_str().into());
     }
+    options::apply(operation.provider, &given, &mut run)?;
+    run.no_retry |= matches.get_flag("no-retry");
+    run.credentials =
+        options::credentials(object("credentials")?).map_err(|found| Outcome::refused(&found))?;
     if let Some(limit) = text("timeout") {
         let limit = args::duration(&limit)
             .ok_or_else(|| Outcome::usage("timeout", "must be a duration such as 15s"))?;
@@ -102,6 +104,7 @@ fn prepare(provider: &str, name: &str, matches: &ArgMatches) -> Result<(Value, R
         let pem = std::fs::read(&path).map_err(|e| Outcome::usage("ca-file", format!("{path}: {e}")))?;
         run.root_certificate_pem = Some(pem);
     }
+    run.trust_environment(operation.provider)?;
     Ok((args::input(operation, matches)?, run))
 }
 

@@ -1,6 +1,7 @@
 //! Running one operation, and its outcome as the command line shows it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use rtc_core::transport::channel::SharedConnect;
@@ -14,7 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::input::Input;
 
 /// Everything around one operation: who calls, where, by which clock and transport.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct Run {
     /// Credentials by lower-case name (`api_key`), as given with the call.
@@ -47,6 +48,24 @@ pub struct Run {
     pub environment: bool,
 }
 
+/// Without credentials, and without what may hold some: the endpoint, the state of a case.
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("credentials", &self.credentials.keys().collect::<Vec<_>>())
+            .field("timeout", &self.timeout)
+            .field("no_retry", &self.no_retry)
+            .field("redact", &self.redact)
+            .field("environment", &self.environment)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A variable of the environment; an empty one counts as unset.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 impl Run {
     /// A run with the environment's credentials.
     #[must_use]
@@ -61,13 +80,34 @@ impl Run {
 
     /// The same, where it may be missing.
     pub(crate) fn optional_credential(&self, name: &str, variable: &str) -> Option<String> {
-        let from_environment = || std::env::var(variable).ok().filter(|_| self.environment);
-        self.credentials.get(name).cloned().or_else(from_environment)
+        self.credentials.get(name).cloned().or_else(|| self.variable(variable))
     }
 
     /// The base URL: as given, or from the environment.
     pub(crate) fn base(&self, variable: &str) -> Option<String> {
-        self.endpoint.clone().or_else(|| std::env::var(variable).ok().filter(|_| self.environment))
+        self.endpoint.clone().or_else(|| self.variable(variable))
+    }
+
+    /// A variable of the environment, where that counts.
+    fn variable(&self, name: &str) -> Option<String> {
+        if self.environment { variable(name) } else { None }
+    }
+
+    /// Takes the certificates that the environment names, unless others are given: AWS tools read them
+    /// from the file in `AWS_CA_BUNDLE`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn trust_environment(&mut self, provider: &str) -> Result<(), Outcome> {
+        if provider != "kvs-signaling" || self.root_certificate_pem.is_some() {
+            return Ok(());
+        }
+        if let Some(path) = self.variable("AWS_CA_BUNDLE") {
+            let pem = std::fs::read(&path)
+                .map_err(|e| Outcome::usage("AWS_CA_BUNDLE", format!("{path} cannot be read: {e}")))?;
+            self.root_certificate_pem = Some(pem);
+        }
+        Ok(())
     }
 
     /// An option as text.
@@ -84,12 +124,10 @@ impl Run {
         O::Output: Serialize,
     {
         let faults = input.finish();
-        if !faults.is_empty() {
-            let all = rtc_core::validate::merge(faults, call.operation().validate());
-            return match all {
-                Err(violations) => self.failed(&Error::<S::Error>::from(violations)),
-                Ok(()) => Outcome::default(),
-            };
+        if !faults.is_empty()
+            && let Err(violations) = rtc_core::validate::merge(faults, call.operation().validate())
+        {
+            return self.failed(&Error::<S::Error>::from(violations));
         }
         match call.reply().await {
             Ok(reply) => self.done(
@@ -140,40 +178,64 @@ impl Run {
             }
             _ => Vec::new(),
         };
-        let code =
-            error.code().map(|code| code.parse::<i64>().map_or_else(|_| json!(code), |number| json!(number)));
         let mut causes = Vec::new();
         let mut source = std::error::Error::source(error);
         while let Some(cause) = source {
             causes.push(cause.to_string());
             source = cause.source();
         }
-        Outcome {
-            kind: Some(error.kind()),
-            sent: error.was_sent(),
-            body: json!({ "ok": false, "error": {
-                "kind": error.kind().as_str(),
-                "message": error.to_string(),
-                "violations": violations,
-                "status": error.status().map(|s| s.as_u16()),
-                "code": code,
-                "detail": error.detail(),
-                "causes": causes,
-                "request_id": error.request_id(),
-                "retry_after_ms": error.retry_after().map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
-                "retryable": error.is_retryable(),
-                "attempts": error.attempts(),
-                "was_sent": error.was_sent(),
-            }}),
-            ..Outcome::default()
-        }
+        let refused = matches!(error.reason(), Reason::Service(_) | Reason::Refused(_));
+        let outcome = Failure {
+            message: error.to_string(),
+            violations,
+            status: error.status().map(|s| s.as_u16()),
+            code: error.code().map(|code| number_or_text(&code)),
+            detail: error.detail().map(str::to_owned),
+            causes,
+            request_id: error.request_id().map(str::to_owned),
+            retry_after_ms: error.retry_after().map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
+            retryable: error.is_retryable(),
+            attempts: error.attempts(),
+            was_sent: error.was_sent(),
+            kind: "",
+        };
+        Outcome { refused, ..outcome.of(error.kind()) }
     }
+}
+
+/// An error as JSON. Every error has every member, whoever found it.
+#[derive(Default, Serialize)]
+struct Failure {
+    kind: &'static str,
+    message: String,
+    violations: Vec<Value>,
+    status: Option<u16>,
+    code: Option<Value>,
+    detail: Option<String>,
+    causes: Vec<String>,
+    request_id: Option<String>,
+    retry_after_ms: Option<u64>,
+    retryable: bool,
+    attempts: u32,
+    was_sent: bool,
+}
+
+impl Failure {
+    fn of(mut self, kind: ErrorKind) -> Outcome {
+        self.kind = kind.as_str();
+        let body = json!({ "ok": false, "error": self });
+        Outcome { kind: Some(kind), sent: self.was_sent, body, ..Outcome::default() }
+    }
+}
+
+/// A code of digits as the number that it is.
+fn number_or_text(code: &str) -> Value {
+    code.parse::<i64>().map_or_else(|_| json!(code), |number| json!(number))
 }
 
 /// A violation as JSON.
 fn violation(violation: &Violation) -> Value {
-    let code =
-        violation.code.as_deref().map(|c| c.parse::<i64>().map_or_else(|_| json!(c), |number| json!(number)));
+    let code = violation.code.as_deref().map(number_or_text);
     json!({
         "field": violation.field,
         "wire": violation.wire,
@@ -191,6 +253,10 @@ pub struct Outcome {
     pub kind: Option<ErrorKind>,
     /// Whether anything may have been sent.
     pub sent: bool,
+    /// Whether the provider refused, or a local rule of it: not a fault of ours.
+    pub refused: bool,
+    /// Whether there is no such provider or operation.
+    pub unsupported: bool,
     /// The result as JSON, as the command line prints it.
     pub body: Value,
     /// For conformance: the frames that a live connection sent.
@@ -205,22 +271,24 @@ impl Outcome {
     /// A refusal of the command line itself.
     #[must_use]
     pub fn usage(field: &'static str, message: impl Into<String>) -> Self {
-        let found = Violation::new(field, field, rtc_core::Rule::Pattern, message.into());
-        Self {
-            kind: Some(ErrorKind::InvalidInput),
-            body: json!({ "ok": false, "error": {
-                "kind": "invalid_input", "message": found.to_string(), "violations": [violation(&found)], "was_sent": false,
-            }}),
-            ..Self::default()
-        }
+        Self::refused(&[Violation::new(field, field, rtc_core::Rule::Pattern, message.into())])
+    }
+
+    /// The same, with everything that is wrong.
+    #[must_use]
+    pub fn refused(found: &[Violation]) -> Self {
+        let message = found.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let violations = found.iter().map(violation).collect();
+        Failure { message, violations, ..Failure::default() }.of(ErrorKind::InvalidInput)
+    }
+
+    /// There is no such provider or operation.
+    pub(crate) fn unknown(field: &'static str, message: impl Into<String>) -> Self {
+        Self { unsupported: true, ..Self::usage(field, message) }
     }
 
     fn internal(message: &str) -> Self {
-        Self {
-            kind: Some(ErrorKind::Other),
-            body: json!({ "ok": false, "error": { "kind": "other", "message": message, "violations": [], "was_sent": false } }),
-            ..Self::default()
-        }
+        Failure { message: message.to_owned(), ..Failure::default() }.of(ErrorKind::Other)
     }
 
     /// Whether the operation was done.
@@ -239,8 +307,47 @@ impl Outcome {
                 4
             }
             Some(ErrorKind::Protocol) => 5,
-            Some(ErrorKind::Other) => 1,
+            Some(ErrorKind::Other) if !self.refused => 1,
             Some(_) => 3,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_has_every_member() {
+        let wanted = [
+            "kind",
+            "message",
+            "violations",
+            "status",
+            "code",
+            "retry_after_ms",
+            "was_sent",
+            "attempts",
+            "detail",
+            "causes",
+            "request_id",
+            "retryable",
+        ];
+        let run = Run::default();
+        let timeout = opentok::Error::new(Reason::Timeout(Duration::from_secs(1)));
+        for outcome in [Outcome::usage("x", "is wrong"), Outcome::internal("x"), run.failed(&timeout)] {
+            for name in wanted {
+                assert!(outcome.body["error"].get(name).is_some(), "{name} of {}", outcome.body);
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_any_kind_ends_with_3() {
+        let other = Failure::default().of(ErrorKind::Other);
+        assert_eq!(other.exit_code(), 1);
+        assert_eq!(Outcome { refused: true, ..other }.exit_code(), 3);
+        assert_eq!(Failure::default().of(ErrorKind::Conflict).exit_code(), 3);
+        assert_eq!(Failure::default().of(ErrorKind::InvalidInput).exit_code(), 2);
     }
 }

@@ -45,8 +45,9 @@ pub(crate) async fn run(provider: &str, operation: &str, input: Input, run: &Run
         "mediasfu" => mediasfu::run(operation, input, run).await,
         "opentok" => opentok::run(operation, input, run).await,
         "sora-rpc" => sora_rpc::run(operation, input, run).await,
-        _ => return Outcome::usage("provider", format!("there is no provider {provider:?}")),
+        _ => return Outcome::unknown("provider", format!("there is no provider {provider:?}")),
     };
-    outcome
-        .unwrap_or_else(|| Outcome::usage("operation", format!("{provider} has no operation {operation:?}")))
+    outcome.unwrap_or_else(|| {
+        Outcome::unknown("operation", format!("{provider} has no operation {operation:?}"))
+    })
 }

@@ -11,9 +11,15 @@ use serde_json::{Value, json};
 fn rtc() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rtc"));
     // Nothing of this machine's environment may decide a test.
-    for name in
-        ["OPENTOK_API_KEY", "OPENTOK_API_SECRET", "OPENTOK_ENDPOINT", "MEDIASFU_API_KEY", "MEDIASFU_ENDPOINT"]
-    {
+    for name in [
+        "OPENTOK_API_KEY",
+        "OPENTOK_API_SECRET",
+        "OPENTOK_ENDPOINT",
+        "MEDIASFU_API_KEY",
+        "MEDIASFU_ENDPOINT",
+        "AWS_CA_BUNDLE",
+        "SORA_RPC_URL",
+    ] {
         command.env_remove(name);
     }
     command
@@ -116,6 +122,73 @@ async fn the_exit_status_tells_the_kind() {
     let insecure = output(insecure).await;
     assert_eq!(insecure.status.code(), Some(2));
     assert_eq!(json_of(&insecure)["error"]["violations"][0]["rule"], "scheme");
+}
+
+#[tokio::test]
+async fn wrong_usage_is_told_in_the_same_shape() {
+    for (arguments, field) in [
+        (&["opentok", "create-session", "--options", r#"{"retry":"no"}"#][..], "options.retry"),
+        (&["opentok", "create-session", "--options", r#"{"timeout_ms":0}"#], "options.timeout_ms"),
+        (&["opentok", "create-session", "--options", r#"{"via":"rpc"}"#], "options.via"),
+        (&["sora-rpc", "request-simulcast-rid", "--rid", "r0", "--via", "http"], "options.via"),
+        (&["opentok", "create-session", "--credentials", r#"{"api_key":[]}"#], "credentials.api_key"),
+        (&["sora-rpc", "rpc", "2025.2.0/RequestSimulcastRid"], "endpoint"),
+    ] {
+        let mut command = rtc();
+        // An empty variable is an unset one.
+        command.env("SORA_RPC_URL", "").args(arguments).args(["--output", "json"]);
+        let output = output(command).await;
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let body = json_of(&output);
+        assert_eq!(body["error"]["violations"][0]["field"], field, "{body}");
+        for member in ["status", "code", "retry_after_ms", "was_sent", "attempts"] {
+            assert!(body["error"].get(member).is_some(), "{member} of {body}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_presigned_url_for_either_side() {
+    let arn = "arn:aws:kinesisvideo:us-west-2:123456789012:channel/demo/1234567890123";
+    for role in ["master", "viewer"] {
+        let mut command = rtc();
+        command.args(["kvs-signaling", "presign", "--role", role, "--channel-arn", arn]);
+        // A master has none.
+        command.args(if role == "viewer" { &["--client-id", "me"][..] } else { &[] });
+        command.args(["--endpoint", "wss://v-1.kinesisvideo.us-west-2.amazonaws.com", "--output", "json"]);
+        command
+            .args(["--credentials", r#"{"access_key_id":"A","secret_access_key":"B","region":"us-west-2"}"#]);
+        let output = output(command).await;
+        assert!(json_of(&output).to_string().contains("X-Amz-Signature"), "{role}: {}", json_of(&output));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn aws_ca_bundle_is_trusted() {
+    let emulator = Emulator::builder().tls(true).start().await.unwrap();
+    let file = std::env::temp_dir().join(format!("rtc-command-{}.pem", std::process::id()));
+    std::fs::write(&file, emulator.ca_pem().unwrap()).unwrap();
+    let access = emulator.kvs();
+    let run = |bundle: &str| {
+        let mut command = rtc();
+        command.env("AWS_CA_BUNDLE", bundle).env("AWS_REGION", access.region());
+        command.env("AWS_ACCESS_KEY_ID", access.access_key_id());
+        command.env("AWS_SECRET_ACCESS_KEY", access.secret_access_key());
+        command.args(["kvs-signaling", "get-signaling-channel-endpoint", "--no-retry", "--output", "json"]);
+        command.args([
+            "--channel-arn",
+            "arn:aws:kinesisvideo:us-west-2:123456789012:channel/none/1234567890123",
+        ]);
+        command.args(["--endpoint", emulator.tls_url().unwrap()]);
+        output(command)
+    };
+    let trusted = run(file.to_str().unwrap()).await;
+    assert!(json_of(&trusted)["error"]["status"].is_number(), "it answered: {}", json_of(&trusted));
+    let stranger = json_of(&run("").await);
+    assert!(stranger["error"]["status"].is_null(), "{stranger}");
+    let missing = json_of(&run("/nowhere/ca.pem").await);
+    assert_eq!(missing["error"]["violations"][0]["field"], "AWS_CA_BUNDLE");
+    std::fs::remove_file(&file).unwrap();
 }
 
 #[tokio::test]

@@ -224,7 +224,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
 
     #[cfg(feature = "tracing")]
     async fn traced(&self) -> Result<Reply<O::Output>, Error<S::Error>> {
-        crate::trace::call(O::META.name, self.run()).await
+        crate::trace::call(&self.caller.0.base, O::META.name, self.run()).await
     }
 
     #[cfg(not(feature = "tracing"))]

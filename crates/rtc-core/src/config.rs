@@ -1,5 +1,6 @@
 //! What every client can be configured with.
 
+use std::fmt;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -12,13 +13,13 @@ use crate::error::Error;
 use crate::operation::Service;
 use crate::retry::{RetryBudget, RetryPolicy};
 use crate::secret::Secret;
-use crate::store::{SharedStore, Store};
+use crate::store::{MemoryStore, SharedStore, Store};
 use crate::transport::channel::{Connect, SharedConnect};
 use crate::transport::{Limits, SharedTransport, Transport, TransportError, TransportErrorKind};
 
 /// The settings that all clients share; provider builders hold one and offer its setters through
 /// [`config_setters!`](crate::config_setters).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct ClientConfig {
     /// The base URL, where it is not the provider's own.
@@ -43,14 +44,47 @@ pub struct ClientConfig {
     pub application: Option<String>,
     /// Headers added to every request. Their values may be credentials of a gateway.
     pub headers: Vec<(String, Secret)>,
+    /// Whether the built-in transport speaks HTTP/1.1 only; `false` unless set.
+    pub http1_only: bool,
     /// The clock.
     pub clock: SharedClock,
-    /// The store of claims, quotas and shared values.
-    pub store: SharedStore,
+    /// The store of claims, quotas and shared values, where it is not [one in memory](Self::store).
+    pub store: Option<SharedStore>,
     /// The transport, where it is not the built-in one.
     pub transport: Option<SharedTransport>,
     /// The connector of WebSockets, where it is not the built-in one.
     pub connector: Option<SharedConnect>,
+}
+
+/// Shows no credentials: of the endpoint only the host, of headers only the names.
+impl fmt::Debug for ClientConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = |url: &String| Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
+        f.debug_struct("ClientConfig")
+            .field("endpoint_host", &self.endpoint.as_ref().map(|url| host(url).unwrap_or("?".to_owned())))
+            .field("timeout", &self.timeout)
+            .field("attempt_timeout", &self.attempt_timeout)
+            .field("limits", &self.limits)
+            .field("retry", &self.retry)
+            .field("policy", &self.policy)
+            .field("root_certificates", &self.root_certificates.len())
+            .field("client_identity", &self.client_identity)
+            .field("proxy", &self.proxy)
+            .field("application", &self.application)
+            .field("headers", &self.headers)
+            .field("http1_only", &self.http1_only)
+            .field("clock", &self.clock)
+            .field("store", &self.store)
+            .field("transport", &self.transport)
+            .field("connector", &self.connector)
+            .finish()
+    }
+}
+
+/// The environment variable of this name; `None` where it is unset, empty or not Unicode.
+#[must_use]
+pub fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn setup(message: impl Into<String>) -> TransportError {
@@ -73,8 +107,9 @@ impl ClientConfig {
             proxy: None,
             application: None,
             headers: Vec::new(),
+            http1_only: false,
             clock: SharedClock::default(),
-            store: SharedStore::default(),
+            store: None,
             transport: None,
             connector: None,
         }
@@ -86,6 +121,12 @@ impl ClientConfig {
     /// When the endpoint policy refuses it.
     pub fn base<E>(&self, default: &str) -> Result<Url, Error<E>> {
         Ok(self.policy.parse(self.endpoint.as_deref().unwrap_or(default), Trust::Configured)?)
+    }
+
+    /// The store: the given one, or a new one in memory on the clock of this configuration.
+    #[must_use]
+    pub fn store(&self) -> SharedStore {
+        self.store.clone().unwrap_or_else(|| SharedStore::new(MemoryStore::new(self.clock.clone())))
     }
 
     /// The transport: the given one, or the built-in one.
@@ -103,7 +144,8 @@ impl ClientConfig {
     fn built_in(&self) -> Result<SharedTransport, TransportError> {
         let mut builder = crate::transport::reqwest::HttpTransport::builder()
             .policy(self.policy.clone())
-            .connect_timeout(self.limits.connect);
+            .connect_timeout(self.limits.connect)
+            .http1_only(self.http1_only);
         for pem in &self.root_certificates {
             builder = builder.root_certificate_pem(pem.clone());
         }
@@ -215,7 +257,7 @@ impl ClientConfig {
 
     /// Uses this store.
     pub fn set_store(&mut self, store: impl Store) {
-        self.store = SharedStore::new(store);
+        self.store = Some(SharedStore::new(store));
     }
 
     /// Opens WebSockets with this connector.
@@ -332,4 +374,52 @@ macro_rules! config_setters {
             self
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::ManualClock;
+    use crate::store::{Rate, Taken};
+
+    #[test]
+    fn debug_shows_no_credentials() {
+        let mut config = ClientConfig::new(Duration::from_secs(1));
+        config.proxy = Some("http://user:canary@proxy.example".into());
+        config.client_identity = Some("canary".into());
+        config.headers = vec![("x-gateway".into(), "canary".into())];
+        config.root_certificates = vec![b"canary".to_vec()];
+        for endpoint in
+            ["https://canary:canary@host.example/canary?canary#canary", "canary:canary@host", "canary"]
+        {
+            config.endpoint = Some(endpoint.into());
+            let text = format!("{config:?}");
+            assert!(!text.contains("canary") && !text.contains("99, 97, 110"), "{text}");
+            assert!(text.contains("x-gateway"), "{text}");
+        }
+        config.endpoint = Some("https://canary@host.example/".into());
+        assert!(format!("{config:?}").contains(r#"Some("host.example")"#));
+    }
+
+    #[tokio::test]
+    async fn a_store_of_its_own_follows_the_clock() {
+        let clock = ManualClock::new();
+        let mut config = ClientConfig::new(Duration::from_secs(1));
+        config.set_clock(clock.clone());
+        let (own, rate) = (config.store(), Rate::per_second(1));
+        assert_eq!(own.take("k", rate, 1, 1).await.unwrap(), Taken::Granted);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(own.take("k", rate, 1, 1).await.unwrap(), Taken::Granted);
+        // A given one is always the same.
+        config.set_store(own);
+        assert!(matches!(config.store().take("k", rate, 1, 1).await.unwrap(), Taken::Wait(_)));
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_unset() {
+        // Cargo sets these two for every test.
+        assert_eq!(env("CARGO_PKG_NAME").as_deref(), Some("rtc-core"));
+        assert_eq!(env("CARGO_PKG_VERSION_PRE"), None);
+        assert_eq!(env("RTC_CORE_THIS_IS_NOT_SET"), None);
+    }
 }

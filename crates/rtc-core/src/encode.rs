@@ -1,6 +1,6 @@
 //! Building requests and reading JSON answers; what generated operations call.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -13,7 +13,8 @@ use crate::error::{DecodeError, EncodeError};
 use crate::secret::{Revealed, Secret};
 
 /// Builds one HTTP request. The first fault is kept and told by [`RequestBuilder::build`].
-#[derive(Debug)]
+///
+/// Its `Debug` shows no content: paths, headers and bodies hold credentials.
 pub struct RequestBuilder {
     method: Method,
     url: String,
@@ -21,6 +22,18 @@ pub struct RequestBuilder {
     headers: HeaderMap,
     body: Bytes,
     fault: Option<EncodeError>,
+}
+
+impl fmt::Debug for RequestBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestBuilder")
+            .field("method", &self.method)
+            .field("url_bytes", &self.url.len())
+            .field("headers", &self.headers.len())
+            .field("body_bytes", &self.body.len())
+            .field("failed", &self.fault.is_some())
+            .finish()
+    }
 }
 
 impl RequestBuilder {
@@ -122,11 +135,19 @@ pub fn percent_encode(out: &mut String, text: &str) {
     }
 }
 
-/// A JSON object written member by member, without an intermediate value.
-#[derive(Debug)]
+/// A JSON object written member by member, without an intermediate value. Its `Debug` shows no content.
 pub struct JsonObject {
     out: Vec<u8>,
     fault: Option<serde_json::Error>,
+}
+
+impl fmt::Debug for JsonObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonObject")
+            .field("bytes", &self.out.len())
+            .field("failed", &self.fault.is_some())
+            .finish()
+    }
 }
 
 impl Default for JsonObject {
@@ -198,9 +219,15 @@ impl JsonObject {
     }
 }
 
-/// A form body (`application/x-www-form-urlencoded`).
-#[derive(Debug, Default)]
+/// A form body (`application/x-www-form-urlencoded`). Its `Debug` shows no content.
+#[derive(Default)]
 pub struct FormBody(String);
+
+impl fmt::Debug for FormBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FormBody").field("bytes", &self.0.len()).finish()
+    }
+}
 
 impl FormBody {
     /// An empty form.
@@ -243,10 +270,7 @@ impl WireText for Secret {
 ///
 /// # Errors
 /// Never of its own.
-pub fn as_text<T: std::fmt::Display, S: serde::Serializer>(
-    value: &T,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+pub fn as_text<T: fmt::Display, S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
 
@@ -269,9 +293,19 @@ pub fn without_bom(body: &[u8]) -> &[u8] {
 #[must_use]
 pub fn excerpt(body: &[u8]) -> String {
     const LIMIT: usize = 2048;
-    let text = String::from_utf8_lossy(body.get(..LIMIT).unwrap_or(body));
+    // Scrubbed before it is cut: half a credential is harder to know for one. The window is larger, as
+    // hiding shortens the text.
+    const WINDOW: usize = 4 * LIMIT;
+    let window = body.get(..WINDOW).unwrap_or(body);
+    let text = String::from_utf8_lossy(window);
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    scrub(text.trim())
+    let mut text = hide(text.trim(), window.len() < body.len());
+    let mut end = LIMIT.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text
 }
 
 /// What credentials begin with; what follows, up to a character that no token has, is hidden.
@@ -280,16 +314,19 @@ const MARKS: &[&str] = &["Bearer ", "Basic ", "T1==", "eyJ"];
 /// Hides what looks like a credential: JSON Web Tokens, T1 tokens, `Bearer` and `Basic` values.
 #[must_use]
 pub fn scrub(text: &str) -> String {
+    hide(text, false)
+}
+
+/// As [`scrub`]; where the text was `cut` off, what reaches its end is hidden however short it is.
+fn hide(text: &str, cut: bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((at, mark)) = MARKS.iter().filter_map(|mark| Some((rest.find(mark)?, *mark))).min() {
         let (before, after) = rest.split_at(at + mark.len());
         out.push_str(before);
-        let end = after
-            .find(|c: char| !c.is_ascii_alphanumeric() && !"-_.~+/=:".contains(c))
-            .unwrap_or(after.len());
+        let end = credential_length(after);
         // A word that only happens to follow is short; a credential is not.
-        if end >= 16 {
+        if end >= 16 || (cut && end == after.len()) {
             out.push_str(crate::secret::REDACTED);
             rest = after.get(end..).unwrap_or_default();
         } else {
@@ -298,6 +335,19 @@ pub fn scrub(text: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// How many bytes at the start may belong to a credential, also where JSON escapes or a URL encodes them.
+fn credential_length(text: &str) -> usize {
+    let mut rest = text;
+    loop {
+        let plain = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "-_.~+/=:%".contains(c));
+        // `\/` and `\u002b`: the rest of the latter is plain again.
+        match plain.strip_prefix("\\/").or_else(|| plain.strip_prefix("\\u00")) {
+            Some(after) => rest = after,
+            None => return text.len() - plain.len(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -337,9 +387,53 @@ mod tests {
             ("token eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiIx.c2ln expired", "token eyJ[redacted] expired"),
             ("T1==cGFydG5lcl9pZD0xMjM0NTY=", "T1==[redacted]"),
             ("a Bearer token is missing", "a Bearer token is missing"),
+            (r#"{"a":"Basic c2VjcmV0OnNl\/canary\u002bcanary\u003d"}"#, r#"{"a":"Basic [redacted]"}"#),
+            (r#"{"a":"Bearer c2Vj\/cmV0\/canary","b":"c\/d"}"#, r#"{"a":"Bearer [redacted]","b":"c\/d"}"#),
+            ("T1==cGFydG5lcl9pZD0%2Bcanary%3D", "T1==[redacted]"),
+            (r"Bearer token\nis missing", r"Bearer token\nis missing"),
         ] {
             assert_eq!(excerpt(text.as_bytes()), shown);
         }
+    }
+
+    #[test]
+    fn excerpts_are_cut_after_hiding() {
+        // Wherever the limit or the end of the window cuts a credential, none of it is left.
+        for limit in [2048, 8192] {
+            for before in (limit - 60)..(limit + 4) {
+                let body =
+                    format!("{} Bearer CANARYCANARYCANARYCANARY {}", "x".repeat(before), "y".repeat(9000));
+                let shown = excerpt(body.as_bytes());
+                assert!(!shown.contains('C') && shown.len() <= 2048, "{before}: {shown}");
+            }
+        }
+        // Hiding a long one brings the end of the window into view.
+        let body = format!("Bearer {} Basic {}", "a".repeat(8170), "CANARY".repeat(9));
+        assert_eq!(excerpt(body.as_bytes()), "Bearer [redacted] Basic [redacted]");
+        let wide = excerpt("é€".repeat(4000).as_bytes());
+        assert!((2046..=2048).contains(&wide.len()) && !wide.contains(char::REPLACEMENT_CHARACTER));
+    }
+
+    #[test]
+    fn debug_shows_no_content() {
+        let base = Url::parse("https://example.com/canary").unwrap();
+        let json = || JsonObject::new().member("canary", &Secret::new("canary"));
+        let form = || FormBody::new().field("canary", "canary");
+        let request = RequestBuilder::new(Method::POST, &base)
+            .segment("canary")
+            .query("canary", "canary")
+            .header("x-canary", "canary")
+            .json(json());
+        for text in [
+            format!("{request:?} {request:#?}"),
+            format!("{:?}", RequestBuilder::new(Method::POST, &base).form(form())),
+            format!("{:?} {:?}", json(), form()),
+        ] {
+            assert!(!text.to_lowercase().contains("canary") && text.contains("bytes"), "{text}");
+            // Neither as a list of bytes.
+            assert!(!text.contains("99, 97, 110"), "{text}");
+        }
+        assert!(format!("{request:?}").contains("method: POST"));
     }
 
     #[test]

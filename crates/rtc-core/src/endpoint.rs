@@ -23,6 +23,7 @@ use ranges::{Class, class_of, unwrap_embedded};
 
 /// How far an address is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Trust {
     /// The user configured it: it may lie in a private network (a VPC endpoint, a self-hosted server).
     Configured,

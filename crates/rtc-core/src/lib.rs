@@ -23,7 +23,7 @@ pub mod wire;
 pub use bytes::Bytes;
 pub use caller::{Call, Caller, Gate, Permit, Reply};
 pub use clock::{BoxFuture, Clock, SharedClock, SystemClock, timeout, unix_seconds};
-pub use config::ClientConfig;
+pub use config::{ClientConfig, env};
 pub use endpoint::{
     EndpointError, EndpointPolicy, IpNet, Trust, is_host_within, is_loopback_url, is_private_or_loopback,
 };

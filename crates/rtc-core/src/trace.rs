@@ -5,12 +5,14 @@ use std::future::Future;
 use bytes::Bytes;
 use http::Request;
 use tracing::Instrument as _;
+use url::Url;
 
 use crate::caller::Reply;
 use crate::error::{Error, ServiceError};
 
 /// Runs a call inside its span.
 pub(crate) async fn call<T, E: ServiceError>(
+    base: &Url,
     operation: &'static str,
     run: impl Future<Output = Result<Reply<T>, Error<E>>>,
 ) -> Result<Reply<T>, Error<E>> {
@@ -19,8 +21,8 @@ pub(crate) async fn call<T, E: ServiceError>(
         otel.kind = "client",
         rtc.operation = operation,
         http.request.method = tracing::field::Empty,
-        server.address = tracing::field::Empty,
-        server.port = tracing::field::Empty,
+        server.address = base.host_str().unwrap_or_default(),
+        server.port = base.port_or_known_default(),
         http.response.status_code = tracing::field::Empty,
         http.request.resend_count = tracing::field::Empty,
         error.r#type = tracing::field::Empty,
@@ -40,7 +42,7 @@ pub(crate) async fn call<T, E: ServiceError>(
     result
 }
 
-/// Records where an attempt goes: calls of one client may go to several hosts.
+/// Records where an attempt really goes: calls of one client may go to several hosts.
 pub(crate) fn attempt(request: &Request<Bytes>) {
     let (span, uri) = (tracing::Span::current(), request.uri());
     let known = if uri.scheme_str() == Some("https") { 443 } else { 80 };

@@ -53,6 +53,7 @@ impl fmt::Display for Rule {
 
 /// How the length of a text is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Unit {
     /// Unicode scalar values.
     Chars,

@@ -15,6 +15,8 @@ use crate::secret::Secret;
 
 /// Reads a text from a string, number or boolean, and a number or boolean from itself or a string.
 ///
+/// A boolean is also read from 1 and 0, as a number or a text, and from `true` and `false` in any case.
+///
 /// For use with [`As`]: `#[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]`.
 #[derive(Debug)]
 pub struct Lenient;
@@ -113,7 +115,30 @@ macro_rules! lenient {
         }
     )*};
 }
-lenient!(bool, u32, u64, i64, f64);
+lenient!(u32, u64, i64, f64);
+
+/// A boolean in the spellings that servers use for it.
+struct Flag(bool);
+
+impl FromStr for Flag {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "1" => Ok(Self(true)),
+            "0" => Ok(Self(false)),
+            _ if text.eq_ignore_ascii_case("true") => Ok(Self(true)),
+            _ if text.eq_ignore_ascii_case("false") => Ok(Self(false)),
+            _ => Err(()),
+        }
+    }
+}
+
+impl<'de> DeserializeAs<'de, bool> for Lenient {
+    fn deserialize_as<D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_any(Scalar::<Flag>(PhantomData)).map(|flag| flag.0)
+    }
+}
 
 impl<T: fmt::Display> SerializeAs<T> for NumberAsText {
     fn serialize_as<S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
@@ -189,13 +214,18 @@ macro_rules! string_enum {
         }
 
         impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            fn serialize<S: serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::core::result::Result<S::Ok, S::Error> {
                 serializer.serialize_str(self.as_str())
             }
         }
 
         impl<'de> serde::Deserialize<'de> for $name {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            fn deserialize<D: serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::core::result::Result<Self, D::Error> {
                 <String as serde::Deserialize>::deserialize(deserializer).map(Self::from)
             }
         }
@@ -236,5 +266,44 @@ mod tests {
                 && read(r#"{"ttl":-1}"#).is_err()
                 && read(r#"{"id":{}}"#).is_err()
         );
+    }
+
+    #[test]
+    fn booleans_in_every_spelling() {
+        let read = |value: &str| {
+            serde_json::from_str::<Answer>(&format!(r#"{{"on":{value}}}"#)).map(|answer| answer.on)
+        };
+        for (on, spellings) in [
+            (true, ["true", r#""true""#, r#""True""#, r#"" TRUE ""#, "1", "1.0", r#""1""#]),
+            (false, ["false", r#""false""#, r#""False""#, r#""FALSE""#, "0", "0.0", r#""0""#]),
+        ] {
+            for value in spellings {
+                assert_eq!(read(value).unwrap(), Some(on), "{value}");
+            }
+        }
+        for value in ["2", "-1", "0.5", r#""yes""#, r#""""#, "[]", "{}"] {
+            assert!(read(value).is_err(), "{value}");
+        }
+    }
+
+    /// As the macro is used beside a provider's own `Result`.
+    #[allow(dead_code, unreachable_pub)]
+    mod aliased {
+        type Result<T> = std::result::Result<T, ()>;
+
+        #[derive(Debug, PartialEq)]
+        pub(super) enum Mode {
+            On,
+            Other(String),
+        }
+        crate::string_enum!(Mode { On = "on" });
+    }
+
+    #[test]
+    fn open_enums_beside_an_alias_of_result() {
+        use aliased::Mode;
+        let modes: Vec<Mode> = serde_json::from_str(r#"["on","new"]"#).unwrap();
+        assert_eq!(modes, [Mode::On, Mode::Other("new".into())]);
+        assert_eq!(serde_json::to_string(&modes).unwrap(), r#"["on","new"]"#);
     }
 }

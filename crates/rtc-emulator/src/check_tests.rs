@@ -150,7 +150,7 @@ fn outside_the_body_and_codes() {
     ];
     assert_eq!(found, expected);
     let found = check(&ROUTE, &params, &[], &HeaderMap::new(), &json!({}));
-    assert_eq!(found.first().and_then(|b| b.code.as_deref()), Some("E0"), "the code of a missing value");
+    assert_eq!(found.last().and_then(|b| b.code.as_deref()), Some("E0"), "the code of a missing value");
     let query = crate::routing::pairs("n=x");
     assert_eq!(check(&ROUTE, &params, &query, &HeaderMap::new(), &json!({"name": "ab"}))[1].rule, "type");
 }

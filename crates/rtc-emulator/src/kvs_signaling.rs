@@ -250,7 +250,7 @@ impl Provider for KvsSignaling {
             (&Method::GET, "channels") => Some((StatusCode::OK, self.state())),
             (&Method::POST, "channels") => Some(match self.add(body) {
                 Ok(arn) => (StatusCode::OK, json!({ "channel_arn": arn })),
-                Err(error) => (StatusCode::BAD_REQUEST, json!({ "error": error })),
+                Err(error) => (StatusCode::BAD_REQUEST, json!({ "error": { "message": error } })),
             }),
             _ => None,
         }

@@ -1,15 +1,19 @@
 //! Sora: JSON-RPC over a WebSocket at `/_emulator/sora/rpc`, which stands in for the data channel `rpc`.
 //!
-//! Query: `channel_id` (the channel that always exists when missing) and `rpc_methods`, a list with commas in
-//! between (all five when missing), which stands in for the answer of the auth webhook. The first message
-//! stands in for the signaling: a text frame with an offer that tells `connection_id` and `rpc_methods`.
+//! Query: `channel_id` (the channel that always exists when missing), `rpc_methods`, a list with commas in
+//! between (all five when missing), which stands in for the answer of the auth webhook, and `compress` (`true`:
+//! binary frames are zlib streams both ways). The first message stands in for the signaling: a text frame with an
+//! offer that tells `connection_id`, `rpc_methods` and `compress`.
 
 mod members;
 mod rpc;
 
+use std::io::Read as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::read::{ZlibDecoder, ZlibEncoder};
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderValue, Method, Response, StatusCode, request::Parts};
@@ -30,6 +34,8 @@ use crate::shared::Shared;
 use crate::spec::Route;
 
 const RPC_PATH: &str = "/_emulator/sora/rpc";
+/// The largest message that a compressed frame may hold, in bytes.
+const MAX_INFLATED: u64 = 16 * 1024 * 1024;
 /// The largest id of a channel, in bytes.
 const MAX_CHANNEL_ID: usize = 255;
 
@@ -71,11 +77,13 @@ impl Sora {
             Some(list) => list.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
             None => METHODS.iter().map(|method| method.path.to_owned()).collect(),
         };
+        let compress = exchange.query("compress") == Some("true");
         let connection_id = self.connection_id();
         let (events, inbox) = mpsc::unbounded_channel();
         let member = Member::new(events, rpc_methods.clone());
         self.channels().join(&channel_id, &connection_id, member);
-        let connection = Connection { channels: Arc::clone(&self.channels), channel_id, connection_id };
+        let channels = Arc::clone(&self.channels);
+        let connection = Connection { channels, channel_id, connection_id, compress };
         self.shared.spawn(connection.serve(upgrade, inbox, rpc_methods));
         let mut response = Response::new(Full::default());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -156,6 +164,8 @@ struct Connection {
     channels: Arc<Mutex<Channels>>,
     channel_id: String,
     connection_id: String,
+    /// Whether binary frames are zlib streams.
+    compress: bool,
 }
 
 impl Connection {
@@ -172,7 +182,7 @@ impl Connection {
             "channel_id": self.channel_id,
             "connection_id": self.connection_id,
             "rpc_methods": rpc_methods,
-            "data_channels": [{ "label": "rpc", "compress": false, "direction": "sendrecv" }],
+            "data_channels": [{ "label": "rpc", "compress": self.compress, "direction": "sendrecv" }],
         });
         let mut sent = socket.send(Message::text(offer.to_string())).await;
         // Any failure means that the client is gone.
@@ -186,6 +196,7 @@ impl Connection {
                     _ => return,
                 },
                 event = inbox.recv() => match event {
+                    Some(Event::Message(message)) if self.compress => self.binary(&message),
                     Some(Event::Message(message)) => Message::text(message.to_string()),
                     Some(Event::Close(reason)) => {
                         let frame = CloseFrame { code: 1000.into(), reason: reason.into() };
@@ -206,9 +217,27 @@ impl Connection {
         };
         match message {
             Message::Text(text) => answer(text.as_bytes()).map(|value| Message::text(value.to_string())),
-            Message::Binary(bytes) => answer(&bytes).map(|value| Message::binary(value.to_string())),
+            Message::Binary(bytes) if self.compress => {
+                // A frame that is no zlib stream is as good as one that is no JSON.
+                let mut plain = Vec::new();
+                let read = ZlibDecoder::new(&bytes[..]).take(MAX_INFLATED).read_to_end(&mut plain);
+                answer(if read.is_ok() { &plain } else { b"" }).map(|value| self.binary(&value))
+            }
+            Message::Binary(bytes) => answer(&bytes).map(|value| self.binary(&value)),
             _ => None,
         }
+    }
+
+    fn binary(&self, value: &Value) -> Message {
+        let text = value.to_string();
+        if !self.compress {
+            return Message::binary(text);
+        }
+        let mut zlib = ZlibEncoder::new(text.as_bytes(), Compression::fast());
+        let mut bytes = Vec::new();
+        // Reading from memory cannot fail.
+        let _ = zlib.read_to_end(&mut bytes);
+        Message::binary(bytes)
     }
 }
 
@@ -220,7 +249,8 @@ impl Drop for Connection {
 
 impl SoraAccess {
     /// WebSocket URL of the RPC in the channel that always exists, with all five methods permitted. It stands
-    /// in for the data channel `rpc`; the query takes `channel_id` and `rpc_methods` (with commas in between).
+    /// in for the data channel `rpc`; the query takes `channel_id`, `rpc_methods` (with commas in between) and
+    /// `compress`.
     pub fn rpc_url(&self) -> String {
         format!("{}{RPC_PATH}", self.http.replacen("http", "ws", 1))
     }

@@ -95,10 +95,18 @@ async fn management() {
     assert_eq!(manage(&emulator, "DELETE", "faults/a", "").await.0, 200);
     assert_eq!(manage(&emulator, "DELETE", "faults/a", "").await.0, 404);
     assert_eq!(manage(&emulator, "GET", "faults", "").await.1["faults"][0]["id"], "f1");
+    let half = r#"[{"id":"half","action":{"kind":"garbage"}},{"nth":0,"action":{"kind":"garbage"}}]"#;
+    assert_eq!(manage(&emulator, "POST", "faults", half).await.0, 400);
+    let faults = manage(&emulator, "GET", "faults", "").await.1;
+    assert_eq!(faults["faults"].as_array().unwrap().len(), 1, "a list is taken whole or not at all");
+    assert_eq!(manage(&emulator, "POST", "quotas", r#"{"on":false}"#).await, (200, json!({"on": false})));
+    assert_eq!(manage(&emulator, "GET", "health", "").await.1["quotas"], false);
+    assert_eq!(manage(&emulator, "POST", "quotas", r#"{"on":"no"}"#).await.0, 400);
     assert_eq!(manage(&emulator, "POST", "fake/poke/1", "[1]").await, (202, json!([1])));
     assert_eq!(manage(&emulator, "GET", "nonsense", "").await.0, 404);
     assert_eq!(emulator.log().len(), 2, "management is not logged");
     assert_eq!(manage(&emulator, "POST", "reset", "").await.0, 200);
+    assert_eq!(manage(&emulator, "GET", "quotas", "").await.1["on"], true, "as at the start");
     assert_eq!(make(&emulator).await, first, "same seed and calls, same answers");
 }
 
@@ -117,7 +125,14 @@ async fn limits() {
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.read_exact(&mut status).await.unwrap();
     assert_eq!(&status, b"HTTP/1.1 431");
-    assert!(emulator.log().is_empty(), "no request was received as a whole");
+    let log = emulator.log();
+    let refused: Vec<_> = log.iter().map(|e| (e.operation.as_deref(), e.status)).collect();
+    assert_eq!(
+        refused,
+        [(Some("make"), Some(413))],
+        "refused early, but told; what hyper refuses is no request"
+    );
+    assert!(log[0].answer.as_ref().unwrap().contains("1 MiB") && log[0].body.is_none());
 }
 
 #[tokio::test]

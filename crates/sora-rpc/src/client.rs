@@ -12,12 +12,13 @@ use crate::call::{Call, Notification, Request};
 use crate::driver::{Driver, Shared};
 use crate::error::{Error, Result};
 use crate::methods::{Message, Method};
+use crate::model::Offer;
 use crate::operation::{
     PutSignalingNotifyMetadata, PutSignalingNotifyMetadataItem, RequestSimulcastRid, RequestSpotlightRid,
     ResetSpotlightRid,
 };
 use crate::options::{CallOptions, ClientOptions};
-use crate::peer::Stats;
+use crate::peer::{Peer, Stats};
 
 /// A client of one `rpc` data channel. Cheap to clone; the clones are one connection, which ends with the
 /// last of them and its calls, or with [`Client::disconnect`].
@@ -57,7 +58,7 @@ impl Client {
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use rtc_core::transport::channel::{Channel, Frame, pair};
+    /// use sora_rpc::rtc_core::transport::channel::{Channel, Frame, pair};
     /// use sora_rpc::{Client, ClientOptions};
     ///
     /// let (channel, mut server) = pair();
@@ -115,6 +116,37 @@ impl Client {
     }
 
     /// Calls a typed method: one of this crate's, or any that implements [`Method`].
+    ///
+    /// ```
+    /// # use rtc_emulator::Emulator;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let emulator = Emulator::start().await?;
+    /// # let url = emulator.sora().rpc_url();
+    /// use sora_rpc::rtc_core::Violations;
+    /// use sora_rpc::rtc_core::encode::JsonObject;
+    /// use sora_rpc::{Client, ClientOptions, Method};
+    ///
+    /// /// A method that this crate does not have, or not in this version.
+    /// #[derive(Debug)]
+    /// struct Reset<'a> { sender: &'a str }
+    ///
+    /// impl Method for Reset<'_> {
+    ///     type Output = serde_json::Value;
+    ///     const NAME: &'static str = "2025.2.0/ResetSpotlightRid";
+    ///
+    ///     fn validate(&self) -> Result<(), Violations> {
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn params(&self, object: JsonObject) -> JsonObject {
+    ///         object.member("send_connection_id", self.sender)
+    ///     }
+    /// }
+    ///
+    /// let client = Client::connect_websocket(&url, ClientOptions::new()).await?;
+    /// assert_eq!(client.typed(&Reset { sender: "SENDER" }).await?["channel_id"], "emulator");
+    /// # Ok(()) }
+    /// ```
     pub fn typed<M: Method>(&self, method: &M) -> Call<M::Output> {
         Call::new(self.request(Message::typed(method)))
     }
@@ -139,6 +171,19 @@ impl Client {
     }
 
     /// Sends a message that was made before, of a typed method for example, as a notification.
+    ///
+    /// ```
+    /// # use rtc_emulator::Emulator;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let emulator = Emulator::start().await?;
+    /// # let url = emulator.sora().rpc_url();
+    /// use sora_rpc::{Client, ClientOptions, Message, RequestSimulcastRid, Rid};
+    ///
+    /// let client = Client::connect_websocket(&url, ClientOptions::new()).await?;
+    /// client.notify_message(Message::typed(&RequestSimulcastRid::new(Rid::R0))?).await?;
+    /// assert_eq!(client.stats().notifications, 1);
+    /// # Ok(()) }
+    /// ```
     pub fn notify_message(&self, message: Message) -> Notification {
         Notification::new(self.request(Ok(message)))
     }
@@ -252,9 +297,10 @@ impl Client {
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), sora_rpc::Error> {
+    /// use sora_rpc::rtc_core::transport::channel::pair;
     /// use sora_rpc::{Client, ClientOptions};
     ///
-    /// let (channel, _server) = rtc_core::transport::channel::pair();
+    /// let (channel, _server) = pair();
     /// let client = Client::connect(channel, ClientOptions::new().rpc_methods(["2026.1.0/New"]))?;
     /// assert_eq!(client.rpc_methods(), ["2026.1.0/New"]);
     /// # Ok(()) }
@@ -282,69 +328,66 @@ impl Client {
         self.handle.shared().close();
     }
 
+    /// Takes in a later offer of the connection (a re-offer). Where it lists no `rpc` any more, or no methods, every
+    /// pending call ends with [`SoraError::NotAvailable`](crate::SoraError::NotAvailable), as does every later
+    /// one. Whether frames are compressed changes with the next one, if the offer says so at all.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use sora_rpc::rtc_core::transport::channel::pair;
+    /// use sora_rpc::{Client, ClientOptions, Offer};
+    ///
+    /// let (channel, _server) = pair();
+    /// let client = Client::connect(channel, ClientOptions::new())?;
+    /// let offer = r#"{"type":"offer","data_channels":[{"label":"rpc"}],"rpc_methods":["2026.1.0/New"]}"#;
+    /// client.offer(&Offer::parse(offer.as_bytes())?);
+    /// assert_eq!(client.rpc_methods(), ["2026.1.0/New"]);
+    /// # Ok(()) }
+    /// ```
+    pub fn offer(&self, offer: &Offer) {
+        self.handle.shared().offer(offer);
+    }
+
+    /// Tells whether the data channel is open; it is at first. While it is not, calls are refused with
+    /// [`SoraError::ChannelNotOpen`](crate::SoraError::ChannelNotOpen); pending ones stay.
+    pub fn set_open(&self, open: bool) {
+        self.handle.shared().state().peer.set_open(open);
+    }
+
+    /// The server sent the client elsewhere: ends this connection. Every pending call ends with
+    /// [`SoraError::Redirected`](crate::SoraError::Redirected), as does every later one.
+    ///
+    /// Gives the id to go on with on the new connection, as ids are not to be used twice; none once all have been
+    /// used.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use sora_rpc::rtc_core::transport::channel::pair;
+    /// use sora_rpc::{Client, ClientOptions, PeerOptions};
+    ///
+    /// let (channel, _server) = pair();
+    /// let client = Client::connect(channel, ClientOptions::new())?;
+    /// let next = client.redirect().unwrap_or(1);
+    /// let (channel, _other_server) = pair();
+    /// let bounds = PeerOptions::new().first_id(next);
+    /// let client = Client::connect(channel, ClientOptions::new().bounds(bounds))?;
+    /// assert_eq!(client.next_id(), Some(next));
+    /// # Ok(()) }
+    /// ```
+    #[allow(clippy::must_use_candidate, reason = "called for its effect")]
+    pub fn redirect(&self) -> Option<u64> {
+        self.handle.shared().end(Peer::redirect);
+        self.next_id()
+    }
+
+    /// The id of the next call; none once all have been used. For [`PeerOptions::first_id`](crate::PeerOptions)
+    /// of the connection that follows this one.
+    #[must_use]
+    pub fn next_id(&self) -> Option<u64> {
+        self.handle.shared().state().peer.next_id()
+    }
+
     fn request(&self, message: Result<Message>) -> Request {
         Request { handle: Arc::clone(&self.handle), message, options: self.options }
     }
-}
-
-#[cfg(feature = "websocket")]
-impl Client {
-    /// A client of a WebSocket that carries the RPC, as the emulator and gateways offer it: a real Sora speaks
-    /// RPC over a data channel only. The server's first message is an offer, which tells `rpc_methods`; those
-    /// of the options, if any, are used instead. Messages of up to 1 MiB are read.
-    ///
-    /// # Errors
-    /// The URL is not valid, the server is not reached in 5 s or refuses, or does not begin with an offer in 5 s.
-    ///
-    /// ```
-    /// # use rtc_emulator::Emulator;
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let emulator = Emulator::start().await?;
-    /// # let url = emulator.sora().rpc_url();
-    /// use sora_rpc::{Client, ClientOptions};
-    ///
-    /// let client = Client::connect_websocket(&url, ClientOptions::new()).await?;
-    /// assert_eq!(client.rpc_methods().len(), 5);
-    /// # Ok(()) }
-    /// ```
-    pub async fn connect_websocket(url: &str, mut options: ClientOptions) -> Result<Self> {
-        use rtc_core::ClientConfig;
-        use rtc_core::transport::Limits;
-        use rtc_core::transport::channel::{Connect as _, ConnectError};
-
-        const FIRST: std::time::Duration = std::time::Duration::from_secs(5);
-        let setup = |message: &str| TransportError::new(TransportErrorKind::Setup(message.into()));
-        let handshake =
-            rtc_core::http::Request::get(url).body(()).map_err(|_| setup("the URL is not valid"))?;
-        let connector = match options.connector.take() {
-            Some(connector) => connector,
-            None => ClientConfig::new(FIRST).connector()?,
-        };
-        let opened = connector.connect(handshake, Limits::default()).await;
-        let mut channel = opened.map_err(|error| match error {
-            ConnectError::Transport(error) => error,
-            other => TransportError::new(TransportErrorKind::Protocol).with_source(other),
-        })?;
-        let first = rtc_core::timeout(&options.clock, FIRST, channel.recv()).await;
-        let offer = offer_of(first.ok_or_else(|| Error::new(Reason::Timeout(FIRST)))?)?;
-        if options.rpc_methods.is_empty() && offer.rpc {
-            options.rpc_methods = offer.rpc_methods;
-        }
-        Self::connect(channel, options)
-    }
-}
-
-#[cfg(feature = "websocket")]
-fn offer_of(
-    first: Option<std::result::Result<rtc_core::transport::channel::Frame, TransportError>>,
-) -> Result<crate::model::Offer> {
-    use rtc_core::transport::channel::Frame;
-
-    let offer = match first {
-        Some(Ok(Frame::Text(text))) => crate::model::Offer::parse(text.as_bytes()),
-        Some(Ok(Frame::Binary(bytes))) => crate::model::Offer::parse(&bytes),
-        Some(Err(error)) => return Err(error.into()),
-        _ => return Err(Error::new(Reason::Closed)),
-    };
-    offer.map_err(|error| Error::new(Reason::Decode(error)))
 }

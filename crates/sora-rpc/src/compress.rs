@@ -1,12 +1,32 @@
 //! Compressed frames: a label whose `compress` flag is set carries zlib streams (RFC 1950) in binary frames.
 //!
-//! [`Client`](crate::Client) and [`Peer`](crate::Peer) take frames that are decoded already.
+//! [`Client`](crate::Client) does this by itself where the offer or its options say so; [`Peer`](crate::Peer) takes
+//! messages that are decoded already.
 
-use flate2::{Decompress, FlushDecompress, Status};
+use std::io::Write as _;
+
+use flate2::write::ZlibEncoder;
+use flate2::{Compression, Decompress, FlushDecompress, Status};
 use rtc_core::DecodeError;
 
 /// The largest inflated message unless told: 16 MiB, as the official Rust SDK has it.
 pub const MAX_INFLATED: usize = 16 * 1024 * 1024;
+
+/// Deflates a message to one zlib stream.
+///
+/// ```
+/// use sora_rpc::compress::{deflate, inflate};
+///
+/// assert_eq!(inflate(&deflate(b"{}"), 2)?, b"{}");
+/// # Ok::<(), sora_rpc::rtc_core::DecodeError>(())
+/// ```
+#[must_use]
+pub fn deflate(message: &[u8]) -> Vec<u8> {
+    let mut zlib = ZlibEncoder::new(Vec::with_capacity(message.len() / 2 + 64), Compression::default());
+    // Writing to memory cannot fail.
+    let _ = zlib.write_all(message);
+    zlib.finish().unwrap_or_default()
+}
 
 /// Inflates a frame to at most `limit` bytes.
 ///
@@ -21,7 +41,7 @@ pub const MAX_INFLATED: usize = 16 * 1024 * 1024;
 /// assert_eq!(inflate(&frame, 1024)?, b"{}");
 /// assert!(inflate(&frame[..6], 1024).is_err());
 /// assert!(inflate(&frame, 1).is_err());
-/// # Ok::<(), rtc_core::DecodeError>(())
+/// # Ok::<(), sora_rpc::rtc_core::DecodeError>(())
 /// ```
 pub fn inflate(frame: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError> {
     let broken = || DecodeError::new("the frame is not one whole zlib stream");

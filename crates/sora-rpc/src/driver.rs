@@ -11,8 +11,10 @@ use rtc_core::transport::channel::{Channel, Frame};
 use rtc_core::{BoxFuture, Bytes, Clock, SharedClock};
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use crate::compress::{deflate, inflate};
 use crate::error::{Error, Result, SoraError};
 use crate::methods::Message;
+use crate::model::Offer;
 use crate::options::{CallOptions, ClientOptions};
 use crate::peer::{Answer, Peer};
 
@@ -34,12 +36,15 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     clock: SharedClock,
     limit: usize,
+    max_inflated: usize,
     /// Wakes a driver that is held up by a send: the connection is to end, or a deadline came nearer.
     wake: Notify,
 }
 
 pub(crate) struct State {
     pub(crate) peer: Peer<Waiter>,
+    /// Whether binary frames are zlib streams, from the next one on.
+    compress: bool,
     /// None once the connection has ended or is to end.
     queue: Option<mpsc::Sender<Outgoing>>,
 }
@@ -51,8 +56,9 @@ impl Shared {
         let _ = peer.offer(true, options.rpc_methods);
         let limit = options.peer.max_pending;
         let (queue, outgoing) = mpsc::channel(limit.clamp(1, mpsc_limit()));
-        let state = Mutex::new(State { peer, queue: Some(queue) });
-        (Arc::new(Self { state, clock: options.clock, limit, wake: Notify::new() }), outgoing)
+        let state = Mutex::new(State { peer, compress: options.compress, queue: Some(queue) });
+        let (clock, max_inflated) = (options.config.clock, options.max_inflated);
+        (Arc::new(Self { state, clock, limit, max_inflated, wake: Notify::new() }), outgoing)
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -94,14 +100,44 @@ impl Shared {
         })
     }
 
+    /// Takes in a later offer; calls that cannot be answered any more end.
+    pub(crate) fn offer(&self, offer: &Offer) {
+        let mut state = self.state();
+        state.compress = offer.compress.unwrap_or(state.compress);
+        let lost = state.peer.offer(offer.rpc, offer.rpc_methods.iter().cloned());
+        drop(state);
+        lose(lost);
+    }
+
     /// Ends every pending call and refuses later ones.
     pub(crate) fn close(&self) {
+        self.end(Peer::disconnect);
+    }
+
+    /// Ends the connection, if nothing has ended it before; `how` says why.
+    pub(crate) fn end(&self, how: impl FnOnce(&mut Peer<Waiter>) -> Vec<Answer<'static, Waiter>>) {
         let mut state = self.state();
-        state.queue = None;
-        let lost = state.peer.disconnect();
+        if state.queue.take().is_none() {
+            return;
+        }
+        let lost = how(&mut state.peer);
         drop(state);
-        lost.into_iter().for_each(|answer| deliver(answer, |_| Bytes::new()));
+        lose(lost);
         self.wake.notify_one();
+    }
+
+    /// What a binary frame holds. One that is no zlib stream where it should be, or too large a one, is empty:
+    /// the peer drops it as it drops all that is malformed.
+    fn unpacked(&self, frame: Bytes) -> Bytes {
+        if !self.state().compress {
+            return frame;
+        }
+        inflate(&frame, self.max_inflated).map(Bytes::from).unwrap_or_default()
+    }
+
+    /// A message as the binary frame that it goes out in.
+    fn packed(&self, message: Bytes) -> Bytes {
+        if self.state().compress { deflate(&message).into() } else { message }
     }
 
     fn is_closed(&self) -> bool {
@@ -132,6 +168,11 @@ const fn mpsc_limit() -> usize {
     tokio::sync::Semaphore::MAX_PERMITS
 }
 
+/// Tells the calls that ended with the connection, with no lock held.
+fn lose(lost: Vec<Answer<'static, Waiter>>) {
+    lost.into_iter().for_each(|answer| deliver(answer, |_| Bytes::new()));
+}
+
 fn deliver(answer: Answer<'_, Waiter>, bytes: impl FnOnce(&str) -> Bytes) {
     // Whoever waited may be gone.
     let _ = answer.token.send(answer.outcome.map(bytes));
@@ -159,7 +200,9 @@ impl<C: Channel> Driver<C> {
         loop {
             let going_on = match self.next().await {
                 Event::Frame(Some(Ok(Frame::Text(text)))) => self.receive(text.into()),
-                Event::Frame(Some(Ok(Frame::Binary(bytes)))) => self.receive(bytes),
+                Event::Frame(Some(Ok(Frame::Binary(bytes)))) => {
+                    self.receive(self.time.shared.unpacked(bytes))
+                }
                 Event::Frame(Some(Ok(Frame::Close { .. }) | Err(_)) | None) => false,
                 // Liveness is the channel's own business.
                 Event::Frame(Some(Ok(_))) => true,
@@ -206,7 +249,7 @@ impl<C: Channel> Driver<C> {
     async fn send(&mut self, message: Outgoing) -> bool {
         let Self { channel, time, .. } = self;
         let shared = Arc::clone(&time.shared);
-        let mut send = pin!(channel.send(Frame::Binary(message.bytes)));
+        let mut send = pin!(channel.send(Frame::Binary(shared.packed(message.bytes))));
         let mut wake = pin!(shared.wake.notified());
         let sent = poll_fn(|cx| {
             if let Poll::Ready(sent) = send.as_mut().poll(cx) {

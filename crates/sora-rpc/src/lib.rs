@@ -14,6 +14,8 @@ mod operation;
 mod options;
 mod peer;
 mod response;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 pub use call::{Call, Notification};
 pub use client::Client;
@@ -23,4 +25,4 @@ pub use model::Offer;
 pub use operation::*;
 pub use options::{CallOptions, ClientOptions, PeerOptions};
 pub use peer::{Answer, Peer, Stats};
-pub use rtc_core;
+pub use rtc_core::{self, ErrorKind};

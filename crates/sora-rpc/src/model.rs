@@ -13,8 +13,9 @@ pub struct Offer {
     pub rpc: bool,
     /// The methods that the server permits on this connection.
     pub rpc_methods: Vec<String>,
-    /// Whether frames of the data channel `rpc` are compressed.
-    pub compress: bool,
+    /// Whether frames of the data channel `rpc` are compressed; none where the offer does not say, which changes
+    /// nothing on a connection and means no on a new one.
+    pub compress: Option<bool>,
 }
 
 impl Offer {
@@ -35,7 +36,7 @@ impl Offer {
             connection_id: offer.get("connection_id").and_then(text),
             rpc: channel.is_some(),
             rpc_methods: list("rpc_methods").filter_map(text).collect(),
-            compress: channel.and_then(|c| c.get("compress")).and_then(Value::as_bool).unwrap_or(false),
+            compress: channel.and_then(|c| c.get("compress")).and_then(Value::as_bool),
         })
     }
 }

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use rtc_core::{Clock, SharedClock};
+use rtc_core::{ClientConfig, Clock};
+
+use crate::compress::MAX_INFLATED;
 
 /// How long a call waits for its answer unless told: 5 s, as most official SDKs do.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long connecting, and then the wait for the offer, may take unless told.
+const CONNECT: Duration = Duration::from_secs(5);
 
 /// The bounds of a [`Peer`](crate::Peer).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,19 +94,34 @@ impl CallOptions {
 }
 
 /// The settings of a [`Client`](crate::Client).
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 #[must_use]
 pub struct ClientOptions {
     pub(crate) peer: PeerOptions,
     pub(crate) call: CallOptions,
     pub(crate) rpc_methods: Vec<String>,
-    pub(crate) clock: SharedClock,
-    #[cfg(feature = "websocket")]
-    pub(crate) connector: Option<rtc_core::transport::channel::SharedConnect>,
+    pub(crate) compress: bool,
+    pub(crate) max_inflated: usize,
+    /// The clock, and how WebSockets are opened.
+    pub(crate) config: ClientConfig,
+}
+
+impl Default for ClientOptions {
+    /// The system's clock, 5 s per call, no permitted methods, no compression.
+    fn default() -> Self {
+        Self {
+            peer: PeerOptions::new(),
+            call: CallOptions::new(),
+            rpc_methods: Vec::new(),
+            compress: false,
+            max_inflated: MAX_INFLATED,
+            config: ClientConfig::new(CONNECT),
+        }
+    }
 }
 
 impl ClientOptions {
-    /// The defaults: the system's clock, 5 s per call, no permitted methods.
+    /// The defaults: the system's clock, 5 s per call, no permitted methods, no compression.
     pub fn new() -> Self {
         Self::default()
     }
@@ -131,16 +151,75 @@ impl ClientOptions {
         self
     }
 
-    /// Sets the clock that deadlines go by.
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = SharedClock::new(clock);
+    /// Says that binary frames are zlib streams, both ways: `compress` of the label `rpc` in the offer.
+    pub fn compress(mut self, on: bool) -> Self {
+        self.compress = on;
         self
     }
 
-    /// Sets what opens WebSockets, where the built-in connector does not do.
-    #[cfg(feature = "websocket")]
+    /// Sets the largest message that a compressed frame may inflate to, in bytes; 16 MiB. A larger one is dropped.
+    pub fn max_inflated(mut self, bytes: usize) -> Self {
+        self.max_inflated = bytes;
+        self
+    }
+
+    /// Sets the clock that deadlines go by.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.config.set_clock(clock);
+        self
+    }
+}
+
+/// How [`Client::connect_websocket`](crate::Client::connect_websocket) opens its connection.
+#[cfg(feature = "websocket")]
+impl ClientOptions {
+    /// Limits the time to connect, and then the time until the offer is there (default 5 s each).
+    pub fn connect_timeout(mut self, limit: Duration) -> Self {
+        self.config.limits = self.config.limits.with_connect(limit);
+        self
+    }
+
+    /// Limits the size of a message that is read, in bytes as it comes (default 1 MiB).
+    pub fn body_limit(mut self, bytes: u64) -> Self {
+        self.config.limits = self.config.limits.with_body(bytes);
+        self
+    }
+
+    /// Sets which addresses may be talked to.
+    pub fn endpoint_policy(mut self, policy: rtc_core::EndpointPolicy) -> Self {
+        self.config.policy = policy;
+        self
+    }
+
+    /// Trusts a certificate besides those of the platform, as PEM.
+    pub fn root_certificate_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.config.root_certificates.push(pem.into());
+        self
+    }
+
+    /// Shows this certificate to servers that ask for one: chain and key as one PEM.
+    pub fn client_identity_pem(mut self, pem: impl Into<rtc_core::Secret>) -> Self {
+        self.config.client_identity = Some(pem.into());
+        self
+    }
+
+    /// Uses this proxy; an empty text means none at all. Unset: as the environment says.
+    /// Loopback addresses are never reached through a proxy.
+    pub fn proxy(mut self, url: impl Into<rtc_core::Secret>) -> Self {
+        self.config.proxy = Some(url.into());
+        self
+    }
+
+    /// Adds a header to the handshake.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<rtc_core::Secret>) -> Self {
+        self.config.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets what opens WebSockets, where the built-in connector does not do. Certificates, headers and the proxy
+    /// are then its own business.
     pub fn connector(mut self, connector: impl rtc_core::transport::channel::Connect) -> Self {
-        self.connector = Some(rtc_core::transport::channel::SharedConnect::new(connector));
+        self.config.set_connector(connector);
         self
     }
 }

@@ -195,6 +195,40 @@ async fn the_server_ends_the_connection() {
     disconnected(&other).await;
 }
 
+#[tokio::test]
+async fn compressed_frames() {
+    let emulator = Emulator::start().await.unwrap();
+    let client = connect(&emulator, "channel_id=room&compress=true").await;
+    let long = json!({ "name": "Ada".repeat(10_000) });
+    let metadata =
+        client.put_signaling_notify_metadata(PutSignalingNotifyMetadata::new(long.clone()).push(true));
+    assert_eq!(metadata.await.unwrap(), long);
+    let error = client.call("nonsense", None).unchecked().await.unwrap_err();
+    assert_eq!(error.code().unwrap(), "-32601");
+    // The push came as a compressed frame, too, and is no answer.
+    let stats = client.stats();
+    assert_eq!((stats.answered, stats.dropped_without_id, stats.dropped_malformed), (2, 1, 0));
+}
+
+#[tokio::test]
+async fn over_tls() {
+    let emulator = Emulator::builder().tls(true).start().await.unwrap();
+    let url = emulator.sora().tls_rpc_url().unwrap();
+    let trusting = ClientOptions::new().root_certificate_pem(emulator.ca_pem().unwrap());
+    let client = Client::connect_websocket(&url, trusting.clone()).await.unwrap();
+    client.reset_spotlight_rid(ResetSpotlightRid::new()).await.unwrap();
+    // Nobody vouches for it otherwise; what cannot be used is told before anything is sent.
+    for (options, kind) in [
+        (ClientOptions::new(), ErrorKind::Connection),
+        (ClientOptions::new().root_certificate_pem("none"), ErrorKind::Other),
+        (trusting.clone().header("a b", "c"), ErrorKind::Other),
+        (trusting.proxy("not a URL"), ErrorKind::Other),
+    ] {
+        let error = Client::connect_websocket(&url, options).await.unwrap_err();
+        assert_eq!((error.kind(), error.was_sent()), (kind, false), "{error:?}");
+    }
+}
+
 /// Calls until the server has said goodbye.
 async fn disconnected(client: &Client) {
     let error = loop {

@@ -12,10 +12,13 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
+use rtc_core::http::Request;
 use rtc_core::testing::ManualClock;
-use rtc_core::transport::channel::{Channel, Frame, LoopChannel, pair};
+use rtc_core::transport::Limits;
+use rtc_core::transport::channel::{Channel, Connect, ConnectError, Frame, LoopChannel, pair};
 use rtc_core::{ErrorKind, Reason};
 use serde_json::{Value, json};
+use sora_rpc::compress::{deflate, inflate};
 use sora_rpc::{Client, ClientOptions, Error, PeerOptions, ResetSpotlightRid, SoraError};
 
 fn options() -> ClientOptions {
@@ -304,4 +307,174 @@ async fn ten_thousand_calls_each_end_once_with_their_own_answer() {
     assert_eq!((client.pending(), stats.timed_out, stats.violations), (0, 1000, 1000));
     assert_eq!((stats.answered, stats.dropped_late), (8000, 1000));
     assert_eq!((stats.dropped_unknown, stats.dropped_malformed), (1000, 2000));
+}
+
+fn offer(text: &str) -> sora_rpc::Offer {
+    sora_rpc::Offer::parse(text.as_bytes()).unwrap()
+}
+
+#[tokio::test]
+async fn an_offer_without_rpc_ends_the_calls_and_the_connection_stays() {
+    let (channel, mut server) = pair();
+    let client = Client::connect(channel, options()).unwrap();
+    for without in [
+        r#"{"type":"offer","data_channels":[{"label":"notify"}],"rpc_methods":["m"]}"#,
+        r#"{"type":"offer","data_channels":[{"label":"rpc"}]}"#,
+    ] {
+        let call = tokio::spawn(client.call("m", None).no_timeout().into_future());
+        let id = next_id(&mut server).await;
+        client.offer(&offer(without));
+        let error = call.await.unwrap().unwrap_err();
+        assert!(matches!(error.service(), Some(SoraError::NotAvailable)) && error.was_sent());
+        let error = client.call("m", None).await.unwrap_err();
+        assert!(matches!(error.service(), Some(SoraError::NotAvailable)) && !error.was_sent());
+        client.offer(&offer(r#"{"type":"offer","data_channels":[{"label":"rpc"}],"rpc_methods":["m"]}"#));
+        assert_eq!((client.pending(), client.next_id()), (0, Some(id + 1)));
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_ends_the_calls_and_ids_go_on() {
+    let (channel, mut server) = pair();
+    let client = Client::connect(channel, options()).unwrap();
+    let call = tokio::spawn(client.call("m", None).no_timeout().into_future());
+    assert_eq!(next_id(&mut server).await, 1);
+    assert_eq!(client.redirect(), Some(2));
+    let redirected = |error: &Error| matches!(error.service(), Some(SoraError::Redirected));
+    assert!(redirected(&call.await.unwrap().unwrap_err()));
+    assert!(matches!(server.recv().await, Some(Ok(Frame::Close { code: 1000, .. }))));
+    // Also once the channel has ended.
+    assert!(server.recv().await.is_none());
+    client.disconnect();
+    assert!(redirected(&client.call("m", None).await.unwrap_err()));
+
+    let (channel, mut server) = pair();
+    let bounds = PeerOptions::new().first_id(client.next_id().unwrap());
+    let client = Client::connect(channel, options().bounds(bounds)).unwrap();
+    let call = tokio::spawn(client.call("m", None).into_future());
+    assert_eq!(next_id(&mut server).await, 2);
+    call.abort();
+}
+
+#[tokio::test]
+async fn a_channel_that_is_not_open_refuses_calls_and_keeps_those_under_way() {
+    let (channel, mut server) = pair();
+    let client = Client::connect(channel, options()).unwrap();
+    let call = tokio::spawn(client.call("m", None).into_future());
+    let id = next_id(&mut server).await;
+    client.set_open(false);
+    let error = client.call("m", None).await.unwrap_err();
+    assert!(matches!(error.service(), Some(SoraError::ChannelNotOpen)) && !error.was_sent());
+    server.send(Frame::Text(answer(id, &json!(1)))).await.unwrap();
+    assert_eq!(call.await.unwrap().unwrap(), 1);
+    client.set_open(true);
+    client.notify("m", None).await.unwrap();
+}
+
+fn zipped(text: &str) -> Frame {
+    Frame::Binary(deflate(text.as_bytes()).into())
+}
+
+async fn next_zipped(server: &mut LoopChannel) -> Value {
+    match server.recv().await.unwrap().unwrap() {
+        Frame::Binary(bytes) => serde_json::from_slice(&inflate(&bytes, 1024).unwrap()).unwrap(),
+        other => panic!("a message is a binary frame: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn compressed_frames_both_ways_and_broken_ones_are_dropped() {
+    let (channel, mut server) = pair();
+    let client = Client::connect(channel, options().compress(true).max_inflated(1000)).unwrap();
+    let call = tokio::spawn(client.call("m", json!({ "a": 1 })).into_future());
+    let message = next_zipped(&mut server).await;
+    assert_eq!(message["params"], json!({ "a": 1 }));
+    let good = answer(1, &json!("good"));
+    let huge = answer(1, &json!(" ".repeat(1000)));
+    // Not compressed, cut, with something behind, too large: dropped, and the call goes on waiting.
+    let cut = |frame: Frame| match frame {
+        Frame::Binary(bytes) => Frame::Binary(bytes.slice(..bytes.len() - 5)),
+        other => other,
+    };
+    let more = Frame::Binary([deflate(good.as_bytes()), vec![0]].concat().into());
+    for bad in [Frame::Binary(good.clone().into()), cut(zipped(&good)), more, zipped(&huge)] {
+        server.send(bad).await.unwrap();
+    }
+    server.send(zipped(&good)).await.unwrap();
+    assert_eq!(call.await.unwrap().unwrap(), "good");
+    assert_eq!(client.stats().dropped_malformed, 4);
+
+    // An offer that does not say leaves it as it is; one that says changes it from the next frame on.
+    for (said, compressed) in [("", true), (r#","compress":false"#, false), (r#","compress":true"#, true)] {
+        let label = format!(r#"{{"label":"rpc"{said}}}"#);
+        client.offer(&offer(&format!(r#"{{"type":"offer","data_channels":[{label}],"rpc_methods":["m"]}}"#)));
+        let call = tokio::spawn(client.call("m", None).into_future());
+        let message = if compressed {
+            next_zipped(&mut server).await
+        } else {
+            text_of(server.recv().await.unwrap().unwrap())
+        };
+        // A text frame is never compressed.
+        server.send(Frame::Text(answer(message["id"].as_u64().unwrap(), &json!(said)))).await.unwrap();
+        assert_eq!(call.await.unwrap().unwrap(), said);
+    }
+}
+
+/// Opens a channel that is open already.
+#[derive(Debug, Default)]
+struct Opened(std::sync::Mutex<Option<LoopChannel>>);
+
+impl Connect for Opened {
+    type Channel = LoopChannel;
+
+    async fn connect(&self, _handshake: Request<()>, _limits: Limits) -> Result<LoopChannel, ConnectError> {
+        Ok(self.0.lock().unwrap().take().unwrap())
+    }
+}
+
+fn opened() -> (ClientOptions, LoopChannel) {
+    let (channel, server) = pair();
+    (ClientOptions::new().connector(Opened(Some(channel).into())), server)
+}
+
+#[tokio::test]
+async fn the_first_offer_may_come_after_probes_and_says_whether_to_compress() {
+    const OFFER: &str =
+        r#"{"type":"offer","rpc_methods":["m"],"data_channels":[{"label":"rpc","compress":true}]}"#;
+    let (options, mut server) = opened();
+    for frame in
+        [Frame::Ping(b"1".to_vec().into()), Frame::Pong(b"2".to_vec().into()), Frame::Text(OFFER.into())]
+    {
+        server.send(frame).await.unwrap();
+    }
+    let client = Client::connect_websocket("ws://127.0.0.1/rpc", options).await.unwrap();
+    let call = tokio::spawn(client.call("m", None).into_future());
+    let id = next_zipped(&mut server).await["id"].as_u64().unwrap();
+    server.send(zipped(&answer(id, &json!(true)))).await.unwrap();
+    assert_eq!(call.await.unwrap().unwrap(), true);
+}
+
+#[tokio::test]
+async fn without_an_offer_there_is_no_client() {
+    for (frame, kind) in [
+        (Frame::Text("{}".into()), ErrorKind::Protocol),
+        (Frame::Binary(b"{".to_vec().into()), ErrorKind::Protocol),
+        (Frame::Close { code: 1000, reason: String::new() }, ErrorKind::Closed),
+    ] {
+        let (options, mut server) = opened();
+        server.send(frame.clone()).await.unwrap();
+        let error = Client::connect_websocket("ws://127.0.0.1/rpc", options).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{frame:?}");
+    }
+    // Probes do not prolong the wait.
+    let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
+    let (options, mut server) = opened();
+    let options = options.clock(clock.clone()).connect_timeout(Duration::from_secs(3));
+    let waiting = tokio::spawn(async move { Client::connect_websocket("ws://127.0.0.1/rpc", options).await });
+    asleep(&clock).await;
+    clock.advance(Duration::from_secs(2));
+    server.send(Frame::Ping(Vec::new().into())).await.unwrap();
+    clock.advance(Duration::from_secs(1));
+    let error = waiting.await.unwrap().unwrap_err();
+    assert!(matches!(error.reason(), Reason::Timeout(after) if *after == Duration::from_secs(3)));
 }

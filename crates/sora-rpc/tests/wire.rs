@@ -248,7 +248,7 @@ fn offers_are_read_leniently() {
             "data_channels":[{"label":"notify"},{"label":"rpc","compress":true}]}"#,
     )
     .unwrap();
-    assert_eq!((offer.rpc, offer.compress, offer.connection_id.as_deref()), (true, true, Some("C")));
+    assert_eq!((offer.rpc, offer.compress, offer.connection_id.as_deref()), (true, Some(true), Some("C")));
     assert_eq!(offer.rpc_methods, ["a", "b"]);
     let offer = Offer::parse(br#"{"type":"offer","rpc_methods":"a"}"#).unwrap();
     assert!(!offer.rpc && offer.rpc_methods.is_empty());

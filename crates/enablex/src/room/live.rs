@@ -8,7 +8,7 @@ use rtc_core::transport::channel::{Connect, ConnectError};
 use rtc_core::transport::socketio::{self, Events, Socket, SocketError, SocketOptions};
 use rtc_core::{
     ClientConfig, Clock, DecodeError, EndpointPolicy, Reason, Secret, TransportError, TransportErrorKind,
-    Trust, timeout,
+    Trust, Url, is_host_within, timeout,
 };
 use serde_json::{Map, Value, json};
 use tokio::sync::broadcast;
@@ -17,6 +17,7 @@ use tokio::task::AbortHandle;
 use super::Command;
 use super::ack::{self, Ack, Joined};
 use super::event::{Disconnected, RoomEvent};
+use super::example::example;
 use super::state::{Phase, RoomState};
 use crate::error::{EnableXError, Error, Result};
 use crate::model;
@@ -30,6 +31,13 @@ pub use rtc_core::transport::socketio::Protocol;
 /// How the operation of entering is called in errors.
 const CONNECT: &str = "connect_room";
 
+/// How long entering a room and each answer of it may take unless told otherwise.
+pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// How long connecting to a room may take unless told otherwise.
+pub(crate) const CONNECT_TIME: Duration = Duration::from_secs(8);
+/// The longest queue of events: its memory is taken at once.
+const LONGEST_QUEUE: usize = 65_536;
+
 /// How to connect to a room.
 #[derive(Debug, Clone)]
 #[must_use = "options do nothing until a room is connected with them"]
@@ -37,12 +45,13 @@ pub struct RoomOptions {
     config: ClientConfig,
     protocol: Protocol,
     event_queue: usize,
+    trusted_hosts: Vec<String>,
 }
 
 impl Default for RoomOptions {
     fn default() -> Self {
-        let mut config = ClientConfig::new(Duration::from_secs(10));
-        config.limits = config.limits.with_connect(Duration::from_secs(8));
+        let mut config = ClientConfig::new(ANSWER_TIME);
+        config.limits = config.limits.with_connect(CONNECT_TIME);
         Self::from_config(config)
     }
 }
@@ -54,7 +63,7 @@ impl RoomOptions {
     }
 
     pub(crate) fn from_config(config: ClientConfig) -> Self {
-        Self { config, protocol: Protocol::Eio4, event_queue: 256 }
+        Self { config, protocol: Protocol::Eio4, event_queue: 256, trusted_hosts: Vec::new() }
     }
 
     /// Speaks this protocol generation: `Eio3` as the vendor's libraries 2.x do, `Eio4` as 3.x.
@@ -76,6 +85,14 @@ impl RoomOptions {
         self
     }
 
+    /// Shows the client's extra headers and its certificate to room servers within this domain, too. A token says
+    /// where a room is, so without this they are shown on the host of the endpoint only (over TLS, if the endpoint
+    /// is).
+    pub fn trusted_host(mut self, domain: impl Into<String>) -> Self {
+        self.trusted_hosts.push(domain.into());
+        self
+    }
+
     /// Sets which addresses may be talked to.
     pub fn endpoint_policy(mut self, policy: EndpointPolicy) -> Self {
         self.config.policy = policy;
@@ -94,9 +111,10 @@ impl RoomOptions {
         self
     }
 
-    /// Keeps this many events that were not read yet; then the oldest ones are dropped (default 256, at least 1).
+    /// Keeps this many events that were not read yet; then the oldest ones are dropped (default 256, at least 1, at most
+    /// 65,536; a number outside counts as the nearest one inside).
     pub fn event_queue(mut self, events: usize) -> Self {
-        self.event_queue = events.max(1);
+        self.event_queue = events.clamp(1, LONGEST_QUEUE);
         self
     }
 
@@ -116,6 +134,19 @@ impl RoomOptions {
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.config.set_clock(clock);
         self
+    }
+
+    /// Takes what identifies the client out of the settings unless the server at `url` may see it.
+    fn keep_to_trusted(&mut self, url: &Url) {
+        let endpoint = self.config.endpoint.as_deref().and_then(|text| Url::parse(text.trim()).ok());
+        let is_endpoint = endpoint.is_some_and(|own| {
+            own.host_str() == url.host_str() && (own.scheme() != "https" || url.scheme() == "wss")
+        });
+        let host = url.host_str().unwrap_or_default();
+        if !is_endpoint && !self.trusted_hosts.iter().any(|domain| is_host_within(host, domain)) {
+            self.config.headers.clear();
+            self.config.client_identity = None;
+        }
     }
 
     /// Opens connections with this connector, which then answers for their addresses.
@@ -162,14 +193,16 @@ impl Room {
     /// # Errors
     /// Validation: the token names no server, or one that the endpoint policy refuses. The room refuses the token
     /// (used, expired, room full), the connection fails, or the room does not answer in time.
-    pub async fn connect(token: impl Into<Secret>, options: RoomOptions) -> Result<(Self, RoomEvents)> {
+    pub async fn connect(token: impl Into<Secret>, mut options: RoomOptions) -> Result<(Self, RoomEvents)> {
         let content = decode_token(DecodeToken::new(token))?;
-        let RoomOptions { mut config, protocol, event_queue } = options;
-        if config.endpoint.is_some() {
-            config.policy = config.policy.for_base(&config.base::<EnableXError>("")?);
+        if options.config.endpoint.is_some() {
+            let own = options.config.base::<EnableXError>("")?;
+            options.config.policy = options.config.policy.for_base(&own);
         }
         let (server, query) = content.server();
-        let base = config.policy.parse_websocket(&server, Trust::Discovered)?;
+        let base = options.config.policy.parse_websocket(&server, Trust::Discovered)?;
+        options.keep_to_trusted(&base);
+        let RoomOptions { config, protocol, event_queue, .. } = options;
         let limit = config.timeout;
         let mut how = SocketOptions::new(protocol);
         how.path = if protocol == Protocol::Eio3 { "/socket.io/" } else { "/v3/socket.io/" }.into();
@@ -185,7 +218,7 @@ impl Room {
         let entering = reader.enter(&socket, hello, limit);
         let joined = timeout(&config.clock, limit, entering).await.unwrap_or_else(|| Err(late(limit)))?;
         let state = Arc::clone(&reader.state);
-        let reader = tokio::spawn(reader.run()).abort_handle();
+        let reader = tokio::spawn(reader.run(socket.clone())).abort_handle();
         let inner = Inner { socket, state, joined, limit, reader };
         Ok((Self { inner: Arc::new(inner) }, RoomEvents { receiver, missed: 0 }))
     }
@@ -222,6 +255,14 @@ impl Room {
     ///
     /// # Errors
     /// See [`Room::command`]; code 4121 when it is locked already.
+    ///
+    #[doc = example!(r#"room.lock_room().await?;
+while let Some(event) = events.recv().await {
+    if let RoomEvent::RoomLocked(_) = event {
+        break;
+    }
+}
+assert_eq!(room.state().locked, Some(true));"#)]
     pub async fn lock_room(&self) -> Result<Ack> {
         self.command(LockRoom::new()).await
     }
@@ -230,6 +271,14 @@ impl Room {
     ///
     /// # Errors
     /// See [`Room::command`]; code 4121 when it is not locked.
+    ///
+    #[doc = example!(r#"room.lock_room().await?;
+while let Some(event) = events.recv().await {
+    if let RoomEvent::RoomLocked(_) = event {
+        break;
+    }
+}
+assert!(room.unlock_room().await.is_ok());"#)]
     pub async fn unlock_room(&self) -> Result<Ack> {
         self.command(UnlockRoom::new()).await
     }
@@ -238,6 +287,9 @@ impl Room {
     ///
     /// # Errors
     /// See [`Room::command`].
+    ///
+    #[doc = example!(r#"room.hard_mute_room().await?;
+assert_eq!(room.state().muted, Some(true));"#)]
     pub async fn hard_mute_room(&self) -> Result<Ack> {
         self.command(HardMuteRoom::new()).await
     }
@@ -246,6 +298,10 @@ impl Room {
     ///
     /// # Errors
     /// See [`Room::command`].
+    ///
+    #[doc = example!(r#"room.hard_mute_room().await?;
+room.hard_unmute_room().await?;
+assert_eq!(room.state().muted, Some(false));"#)]
     pub async fn hard_unmute_room(&self) -> Result<Ack> {
         self.command(HardUnmuteRoom::new()).await
     }
@@ -254,6 +310,8 @@ impl Room {
     ///
     /// # Errors
     /// See [`Room::command`]; code 1170 when the subscription does not cover it.
+    ///
+    #[doc = example!(r#"assert_eq!(room.start_record().await?.result, 0);"#)]
     pub async fn start_record(&self) -> Result<Ack> {
         self.command(StartRecord::new()).await
     }
@@ -262,6 +320,9 @@ impl Room {
     ///
     /// # Errors
     /// See [`Room::command`]; code 1170 when the subscription does not cover it.
+    ///
+    #[doc = example!(r#"room.start_record().await?;
+assert_eq!(room.stop_record().await?.result, 0);"#)]
     pub async fn stop_record(&self) -> Result<Ack> {
         self.command(StopRecord::new()).await
     }
@@ -327,12 +388,19 @@ impl Reader {
         }
     }
 
-    async fn run(mut self) {
-        while self.next().await.is_some() {}
-        if lock(&self.state).phase != Phase::Closed {
+    async fn run(mut self, socket: Socket) {
+        while !self.is_over() && self.next().await.is_some() {}
+        if !self.is_over() {
             let reason = self.events.close_reason();
             self.publish(RoomEvent::RoomDisconnected(Disconnected { reason }));
         }
+        // Ends the events, whether or not the server closes the connection of a room that is over.
+        drop(self);
+        socket.close().await;
+    }
+
+    fn is_over(&self) -> bool {
+        lock(&self.state).phase == Phase::Closed
     }
 
     async fn next(&mut self) -> Option<RoomEvent> {

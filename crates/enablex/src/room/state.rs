@@ -53,8 +53,11 @@ pub struct RoomState {
 }
 
 impl RoomState {
-    /// Takes an event in.
+    /// Takes an event in. A room that is over stays as it was, whatever comes after.
     pub fn apply(&mut self, event: &RoomEvent) {
+        if self.phase == Phase::Closed {
+            return;
+        }
         match event {
             RoomEvent::RoomConnected(snapshot) => self.enter(snapshot),
             RoomEvent::RoomAwaited(_) => self.phase = Phase::Awaited,

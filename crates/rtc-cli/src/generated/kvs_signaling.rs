@@ -313,7 +313,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
                 required: false,
                 bounds: "",
                 values: &[],
-                doc: "The URL; needed but for the mode string.",
+                doc: "The URL; needed but for the mode string. Not printed: one that was signed before is a secret.",
             },
             FieldDoc {
                 name: "query",
@@ -670,7 +670,7 @@ pub(crate) fn sign_request(input: &mut Input) -> kvs_signaling::SignRequest {
     if let Some(value) = input.text("method", "method") {
         request.method = value;
     }
-    if let Some(value) = input.text("url", "url") {
+    if let Some(value) = input.text("url", "url").map(Into::into) {
         request.url = Some(value);
     }
     if let Some(value) = input.list("query", "query", name_value) {

@@ -43,7 +43,7 @@ pub(super) async fn run(operation: &str, mut input: Input, run: &Run) -> Option<
         "choose_endpoint" => {
             let request = generated::choose_endpoint(&mut input);
             let checked = input.check(request.validate()).map_err(mediasfu::Error::from);
-            let url = checked.and_then(|()| mediasfu::choose_endpoint(&request));
+            let url = checked.and_then(|()| Client::choose_endpoint(request));
             Some(run.local(url.map(|url| json!({ "url": url.as_str() }))))
         }
         "pending_claim" => Some(pending_claim(input, run).await.unwrap_or_else(|refused| refused)),

@@ -2,9 +2,9 @@
 
 mod offline;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use rtc_core::{ClientConfig, Clock as _};
+use rtc_core::Clock as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sora_rpc::{Call, Client, ClientOptions, Error, Message, Method, Result};
@@ -12,9 +12,6 @@ use sora_rpc::{Call, Client, ClientOptions, Error, Message, Method, Result};
 use crate::generated::sora_rpc as generated;
 use crate::input::Input;
 use crate::outcome::{Outcome, Run};
-
-/// How long connecting may take.
-const CONNECT: Duration = Duration::from_secs(5);
 
 /// A client of the RPC at the endpoint.
 async fn client(run: &Run) -> std::result::Result<Client, Outcome> {
@@ -27,12 +24,11 @@ async fn client(run: &Run) -> std::result::Result<Client, Outcome> {
     if let Some(clock) = &run.clock {
         options = options.clock(clock.clone());
     }
-    let mut config = ClientConfig::new(CONNECT);
-    config.root_certificates.extend(run.root_certificate_pem.clone());
-    config.connector.clone_from(&run.connector);
-    match config.connector() {
-        Ok(connector) => options = options.connector(connector),
-        Err(error) => return Err(run.failed(&Error::from(error))),
+    if let Some(pem) = &run.root_certificate_pem {
+        options = options.root_certificate_pem(pem.clone());
+    }
+    if let Some(connector) = &run.connector {
+        options = options.connector(connector.clone());
     }
     Client::connect_websocket(&url, options).await.map_err(|error| run.failed(&error))
 }

@@ -4,8 +4,8 @@ use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 
@@ -14,7 +14,7 @@ use crate::clock::{Clock, SharedClock};
 
 /// How far the wall clock may step back before a record from the "future" no longer counts.
 const STEP_BACK: Duration = Duration::from_secs(5);
-/// How long a lock held by another process is waited for.
+/// How long a lock held elsewhere is waited for, by another thread and by another process together.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 /// One of so many writes sweeps what has expired among the files of its lock.
 const SWEEP_EVERY: u32 = 64;
@@ -27,8 +27,9 @@ const SWEEP_EVERY: u32 = 64;
 /// - A file that cannot be understood counts as absent, and so does one from more than 5 s in the future
 ///   (the clock was set back).
 /// - Every method blocks its thread for the short time of a few file operations; they never suspend, so a
-///   cancelled future leaves nothing half done. A lock held elsewhere is waited for at most 1 s, then the
-///   store is unavailable.
+///   cancelled future leaves nothing half done. A lock held elsewhere, by another thread or process, is
+///   waited for at most 1 s in all, then the store is unavailable for the keys of this lock; the other
+///   locks are not concerned.
 /// - The directory should belong to this user alone (it is created so) and lie on a local disk: network
 ///   file systems do not lock reliably. Nothing is flushed to the disk: a crash of the machine may lose the
 ///   last records.
@@ -36,9 +37,40 @@ const SWEEP_EVERY: u32 = 64;
 pub struct FileStore {
     dir: PathBuf,
     clock: SharedClock,
-    /// Threads of this process queue here instead of polling the file lock.
-    gate: Mutex<()>,
+    /// Threads of this process queue here instead of polling the file lock: a gate per lock file.
+    gates: [Gate; 16],
     writes: AtomicU32,
+}
+
+/// A lock between threads whose wait has an end.
+#[derive(Debug, Default)]
+struct Gate {
+    closed: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    /// Passes the gate and closes it behind, until the result is dropped; `None` after the deadline.
+    fn pass(&self, deadline: Instant) -> Option<Passed<'_>> {
+        let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let waited = self.opened.wait_timeout_while(closed, left, |closed| *closed);
+        let (mut closed, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        if timeout.timed_out() {
+            return None;
+        }
+        *closed = true;
+        Some(Passed(self))
+    }
+}
+
+struct Passed<'a>(&'a Gate);
+
+impl Drop for Passed<'_> {
+    fn drop(&mut self) {
+        *self.0.closed.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.0.opened.notify_one();
+    }
 }
 
 /// What a file holds.
@@ -84,9 +116,9 @@ fn millis(time: Duration) -> u64 {
 
 /// The lock of a key while it is held.
 struct Locked<'a> {
-    _gate: MutexGuard<'a, ()>,
-    // Closing the file frees the lock.
+    // Closing the file frees the lock, before the gate lets the next thread in.
     _file: File,
+    _gate: Passed<'a>,
 }
 
 impl FileStore {
@@ -95,7 +127,7 @@ impl FileStore {
     /// # Errors
     /// [`StoreError::Unavailable`] if the directory cannot be created or is not one.
     pub fn new(dir: impl Into<PathBuf>, clock: SharedClock) -> Result<Self, StoreError> {
-        let store = Self { dir: dir.into(), clock, gate: Mutex::new(()), writes: AtomicU32::new(0) };
+        let store = Self { dir: dir.into(), clock, gates: Default::default(), writes: AtomicU32::new(0) };
         store.create_dir().map_err(|e| store.failed("create", &store.dir, e))?;
         Ok(store)
     }
@@ -130,8 +162,17 @@ impl FileStore {
     }
 
     fn lock(&self, path: &Path) -> Result<Locked<'_>, StoreError> {
-        let lock = self.dir.join(format!("lock-{}", Self::shard(path).unwrap_or('0')));
-        let gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let shard = Self::shard(path).unwrap_or('0');
+        let lock = self.dir.join(format!("lock-{shard}"));
+        // Not on the clock: this is real work of another thread or process, not the passing of time.
+        let deadline = Instant::now() + LOCK_WAIT;
+        let held = |who: &str| {
+            let context =
+                format!("another {who} holds {} for more than 1 s; find and end it", lock.display());
+            StoreError::unavailable(context, ErrorKind::WouldBlock.to_string())
+        };
+        let gate = shard.to_digit(16).and_then(|digit| self.gates.get(digit as usize));
+        let gate = gate.and_then(|gate| gate.pass(deadline)).ok_or_else(|| held("thread of this process"))?;
         let open = || File::options().create(true).truncate(false).write(true).open(&lock);
         let file = match open() {
             // Someone tidied the directory away.
@@ -139,23 +180,13 @@ impl FileStore {
             result => result,
         };
         let file = file.map_err(|e| self.failed("open", &lock, e))?;
-        let mut waited = Duration::ZERO;
-        // Not on the clock: this is real work of another process, not the passing of time.
-        let step = Duration::from_millis(1);
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Locked { _gate: gate, _file: file }),
-                Err(TryLockError::WouldBlock) if waited < LOCK_WAIT => {
-                    std::thread::sleep(step);
-                    waited += step;
+                Ok(()) => return Ok(Locked { _file: file, _gate: gate }),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(1));
                 }
-                Err(TryLockError::WouldBlock) => {
-                    let context = format!(
-                        "another process holds {} for more than 1 s; find and end it",
-                        lock.display()
-                    );
-                    return Err(StoreError::unavailable(context, ErrorKind::WouldBlock.to_string()));
-                }
+                Err(TryLockError::WouldBlock) => return Err(held("process")),
                 Err(TryLockError::Error(e)) => return Err(self.failed("lock", &lock, e)),
             }
         }
@@ -272,5 +303,37 @@ impl Store for FileStore {
             }
             Err(wait) => Ok(Taken::Wait(wait)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stuck_lock_stops_only_its_own_keys_and_not_for_long() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = FileStore::new(dir.path(), SharedClock::default()).unwrap();
+        let (stuck, other) = (dir.path().join("0.claim"), dir.path().join("f.claim"));
+        let held = store.lock(&stuck).unwrap();
+        let (done, end) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            let start = Instant::now();
+            for path in [&stuck, &other, &stuck, &stuck, &stuck] {
+                let (done, store) = (done.clone(), &store);
+                scope.spawn(move || done.send(store.lock(path).err().map(|error| error.to_string())));
+            }
+            // Far less than one wait after the other, far more than a slow machine adds to one.
+            let next = || end.recv_timeout(Duration::from_secs(3).saturating_sub(start.elapsed()));
+            let first = next();
+            let rest = [next(), next(), next(), next()];
+            // A failure must not leave the threads, and with them the test, waiting.
+            drop(held);
+            assert_eq!(first.unwrap(), None, "the other lock is free");
+            for error in rest {
+                assert!(error.unwrap().unwrap().contains("another thread of this process holds"));
+            }
+        });
+        store.lock(&stuck).unwrap();
     }
 }

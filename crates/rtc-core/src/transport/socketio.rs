@@ -14,6 +14,7 @@ use std::time::Duration;
 use http::Request;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
 use url::Url;
 
 pub use self::options::{Protocol, SocketOptions};
@@ -24,6 +25,15 @@ use crate::clock::{SharedClock, timeout};
 
 /// How many frames wait to be sent before sending waits.
 const COMMANDS: usize = 64;
+
+/// How long one frame may take to be sent, and a caller waits for a place in the queue.
+const SEND_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long [`Socket::close`] waits for an orderly end.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// The reason of a connection that this side ended.
+const OURS: &str = "the client closed the connection";
 
 /// What failed in a Socket.IO conversation.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +60,9 @@ pub enum SocketError {
     /// As many acknowledgements as allowed are already waited for.
     #[error("too many acknowledgements are pending")]
     TooManyPending,
+    /// Too many frames wait to be sent, and no place became free in time: nothing was sent.
+    #[error("the server reads too slowly: too many frames wait to be sent")]
+    QueueFull,
 }
 
 fn closed(reason: impl Into<String>) -> SocketError {
@@ -95,6 +108,7 @@ pub struct Socket {
     shared: Arc<Shared>,
     namespace: Arc<str>,
     clock: SharedClock,
+    driver: AbortHandle,
 }
 
 impl fmt::Debug for Socket {
@@ -107,10 +121,10 @@ impl fmt::Debug for Socket {
 }
 
 impl Socket {
-    /// Hands an event to the connection. It waits while too many are queued.
+    /// Hands an event to the connection. It waits up to 30 s while too many (64) are queued.
     ///
     /// # Errors
-    /// [`SocketError::Closed`].
+    /// [`SocketError::Closed`], and [`SocketError::QueueFull`] after these 30 s.
     pub async fn emit(&self, event: &str, args: &[Value]) -> Result<(), SocketError> {
         self.command(Command::Send(packet::event(&self.namespace, None, event, args))).await
     }
@@ -119,7 +133,8 @@ impl Socket {
     ///
     /// # Errors
     /// [`SocketError::Timeout`] once `limit` has passed, [`SocketError::Closed`] as soon as the connection
-    /// ends, [`SocketError::TooManyPending`], and [`SocketError::Protocol`] where the answer has attachments.
+    /// ends, [`SocketError::TooManyPending`], [`SocketError::QueueFull`] as [`emit`](Self::emit), and
+    /// [`SocketError::Protocol`] where the answer has attachments.
     pub async fn emit_with_ack(
         &self,
         event: &str,
@@ -135,19 +150,26 @@ impl Socket {
         timeout(&self.clock, limit, exchange).await.unwrap_or(Err(SocketError::Timeout))
     }
 
-    /// Acknowledges an event.
+    /// Acknowledges an event. It waits as [`emit`](Self::emit) does.
     ///
     /// # Errors
-    /// [`SocketError::Closed`].
+    /// [`SocketError::Closed`] and [`SocketError::QueueFull`].
     pub async fn ack(&self, id: AckId, args: &[Value]) -> Result<(), SocketError> {
         self.command(Command::Send(packet::ack(&self.namespace, id.0, args))).await
     }
 
-    /// Closes the connection and waits until it has ended. Frames queued before are still sent.
+    /// Closes the connection and waits until it has ended. Frames queued before are still sent, but after
+    /// 5 s the connection is dropped without them and without a goodbye.
     pub async fn close(&self) {
-        // A failure means that it has ended already.
-        let _ = self.commands.send(Command::Close).await;
-        self.commands.closed().await;
+        let orderly = async {
+            // A failure means that it has ended already.
+            let _ = self.commands.send(Command::Close).await;
+            self.commands.closed().await;
+        };
+        if timeout(&self.clock, CLOSE_LIMIT, orderly).await.is_none() {
+            self.shared.close(OURS);
+            self.driver.abort();
+        }
     }
 
     /// Whether the connection has not ended yet.
@@ -172,7 +194,10 @@ impl Socket {
         if !self.is_connected() {
             return Err(self.shared.closed_error());
         }
-        self.commands.send(command).await.map_err(|_| self.shared.closed_error())
+        match timeout(&self.clock, SEND_LIMIT, self.commands.send(command)).await {
+            Some(sent) => sent.map_err(|_| self.shared.closed_error()),
+            None => Err(SocketError::QueueFull),
+        }
     }
 }
 
@@ -239,10 +264,11 @@ pub async fn connect<C: Connect>(
         let machine =
             machine::Machine::new(options.protocol, options.namespace.clone(), &query, options.auth.as_ref());
         // If this future is dropped, so are the handles, which ends the task.
-        tokio::spawn(driver::run(channel, machine, queue, Arc::clone(&shared), clock.clone(), ready));
+        let run = driver::run(channel, machine, queue, Arc::clone(&shared), clock.clone(), ready);
+        let driver = tokio::spawn(run).abort_handle();
         joined.await.unwrap_or_else(|_| Err(shared.closed_error()))?;
         let namespace = options.namespace.as_str().into();
-        Ok((Socket { commands, shared, namespace, clock: clock.clone() }, events))
+        Ok((Socket { commands, shared, namespace, clock: clock.clone(), driver }, events))
     };
     timeout(&clock, limit, opening).await.unwrap_or(Err(SocketError::Timeout))
 }

@@ -10,16 +10,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::machine::{Machine, Step};
 use super::shared::Shared;
-use super::{Command, SocketError, closed};
+use super::{Command, OURS, SocketError, closed};
 use crate::clock::{BoxFuture, Clock, SharedClock, timeout};
 use crate::transport::TransportError;
 use crate::transport::channel::{Channel, Frame};
 
 /// How long saying goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
-
-/// The reason of a connection that this side ended.
-const OURS: &str = "the client closed the connection";
 
 enum Wake {
     Frame(Option<Result<Frame, TransportError>>),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::packet::{self, Heartbeat, Kind, Packet};
-use super::{AckId, Event, Protocol, SocketError, closed};
+use super::{AckId, Event, Protocol, SEND_LIMIT, SocketError, closed};
 
 /// What to do next.
 #[derive(Debug)]
@@ -63,9 +63,9 @@ impl Machine {
         self.deadline
     }
 
-    /// How long a peer may take to accept a frame.
+    /// How long a peer may take to accept a frame, whatever heartbeat it asks for.
     pub(super) fn patience(&self) -> Duration {
-        self.heartbeat.map_or(Duration::from_secs(30), |beat| beat.interval + beat.timeout)
+        self.heartbeat.map_or(SEND_LIMIT, |beat| SEND_LIMIT.min(beat.interval + beat.timeout))
     }
 
     /// The frame that leaves the namespace.

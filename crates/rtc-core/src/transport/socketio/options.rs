@@ -9,6 +9,7 @@ use url::{Url, form_urlencoded};
 
 /// The protocol generation of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Protocol {
     /// Engine.IO 3 with Socket.IO protocol 4: servers 2.x.
     Eio3,

@@ -74,10 +74,12 @@ fn open(text: &str) -> Option<Heartbeat> {
         ping_interval: u64,
         ping_timeout: u64,
     }
-    // A server's zero must not make the client spin, nor its maximum overflow the clock.
-    let bounded = |millis: u64| Duration::from_millis(millis.clamp(100, 86_400_000));
     let open: Open = serde_json::from_str(text).ok()?;
-    Some(Heartbeat { interval: bounded(open.ping_interval), timeout: bounded(open.ping_timeout) })
+    // A server's zero must not make the client spin, nor its maximum keep a dead connection for days: both
+    // together last at most 5 minutes.
+    let interval = open.ping_interval.clamp(100, 240_000);
+    let timeout = open.ping_timeout.clamp(100, 300_000 - interval);
+    Some(Heartbeat { interval: Duration::from_millis(interval), timeout: Duration::from_millis(timeout) })
 }
 
 fn message(text: &str) -> Option<Message<'_>> {
@@ -192,7 +194,7 @@ mod tests {
             (r#"0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":5000}"#, heart(25_000, 5000)),
             (
                 r#"0{"sid":"a","pingInterval":0,"pingTimeout":18446744073709551615,"maxPayload":1}"#,
-                heart(100, 86_400_000),
+                heart(100, 299_900),
             ),
             ("1", Some(Packet::Close)),
             ("2", Some(Packet::Ping(""))),

@@ -323,6 +323,88 @@ async fn a_server_that_stops_reading_is_found_dead() {
     assert_eq!(events.close_reason().unwrap(), "the server stopped reading");
 }
 
+const NEVER_DEAD: &str = r#"0{"sid":"a","pingInterval":18446744073709551615,"pingTimeout":86400000}"#;
+
+#[tokio::test]
+async fn a_server_cannot_choose_to_be_waited_for_without_end() {
+    for protocol in BOTH {
+        let clock = Manual::new();
+        let (mut server, task) = opening(SocketOptions::new(protocol), &clock);
+        server.say(NEVER_DEAD).await;
+        server.say("40").await;
+        let (socket, mut events) = task.await.unwrap().unwrap();
+        clock.advance(Duration::from_secs(240)).await;
+        assert!(socket.is_connected());
+        clock.advance(Duration::from_secs(60)).await;
+        assert!(within(events.recv()).await.is_none());
+        assert!(events.close_reason().unwrap().contains("stopped answering"));
+
+        // Nor to take a frame without end.
+        let clock = Manual::new();
+        let (mut server, task) = opening(SocketOptions::new(protocol), &clock);
+        server.say(NEVER_DEAD).await;
+        server.say("40").await;
+        let (socket, events) = task.await.unwrap().unwrap();
+        let flood = tokio::spawn(async move { while socket.emit("x", &[]).await.is_ok() {} });
+        clock.advance(Duration::from_secs(30)).await;
+        within(flood).await.unwrap();
+        assert_eq!(events.close_reason().unwrap(), "the server stopped reading");
+    }
+}
+
+#[tokio::test]
+async fn closing_and_emitting_end_although_the_server_reads_nothing() {
+    let clock = Manual::new();
+    let (_server, socket, mut events) = joined(Protocol::Eio4, &clock).await;
+    let flood = tokio::spawn({
+        let socket = socket.clone();
+        async move {
+            loop {
+                if let Err(error) = socket.emit("x", &[]).await {
+                    return error;
+                }
+            }
+        }
+    });
+    settle().await;
+    assert_eq!(socket.commands.capacity(), 0);
+    let closing = tokio::spawn({
+        let socket = socket.clone();
+        async move { socket.close().await }
+    });
+    clock.advance(Duration::from_millis(4_999)).await;
+    assert!(socket.is_connected() && !closing.is_finished());
+    clock.advance(Duration::from_millis(1)).await;
+    within(closing).await.unwrap();
+    assert!(matches!(within(flood).await.unwrap(), SocketError::Closed { .. }));
+    assert!(within(events.recv()).await.is_none());
+    assert_eq!(events.close_reason().unwrap(), OURS);
+    within(socket.commands.closed()).await;
+}
+
+#[tokio::test]
+async fn a_queue_that_stays_full_is_an_error() {
+    let clock = Manual::new();
+    let (mut server, socket, _events) = joined(Protocol::Eio4, &clock).await;
+    while socket.commands.try_send(Command::Send("x".into())).is_ok() {
+        // Until the driver waits in the middle of sending and the queue behind it is full.
+        settle().await;
+    }
+    let mut line = Vec::new();
+    for _ in 0..2 {
+        let socket = socket.clone();
+        line.push(tokio::spawn(async move { socket.emit("late", &[]).await }));
+        settle().await;
+    }
+    // It reads one frame within the time limit, which makes one place.
+    clock.advance(Duration::from_secs(20)).await;
+    assert_eq!(server.hear().await, "x");
+    clock.advance(Duration::from_secs(10)).await;
+    assert!(matches!(within(line.pop().unwrap()).await.unwrap(), Err(SocketError::QueueFull)));
+    assert!(within(line.pop().unwrap()).await.unwrap().is_ok());
+    assert!(socket.is_connected());
+}
+
 #[tokio::test]
 async fn the_end_ends_everything_at_once() {
     for (protocol, last) in

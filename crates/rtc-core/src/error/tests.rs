@@ -1,0 +1,36 @@
+use super::*;
+
+#[test]
+fn json_errors_do_not_quote_values() {
+    #[derive(Debug, serde::Deserialize)]
+    struct Answer {
+        #[allow(dead_code)]
+        ttl: u32,
+    }
+    let error = serde_json::from_str::<Answer>(r#"{"ttl":"canary \" x"}"#).unwrap_err();
+    let text = DecodeError::json(&error).to_string();
+    assert!(!text.contains("canary") && text.contains("expected u32"), "{text}");
+}
+
+#[test]
+fn statuses_have_a_meaning() {
+    for (status, kind) in [
+        (400, ErrorKind::InvalidInput),
+        (302, ErrorKind::Protocol),
+        (401, ErrorKind::Unauthenticated),
+        (429, ErrorKind::RateLimited),
+        (503, ErrorKind::Unavailable),
+        (418, ErrorKind::Other),
+    ] {
+        assert_eq!(ErrorKind::from_status(StatusCode::from_u16(status).unwrap()), kind);
+    }
+    for (statuses, hint) in [
+        (&[429][..], RetryHint::RefusedWithoutEffect),
+        (&[500, 502, 503, 504], RetryHint::Transient),
+        (&[200, 302, 400, 401, 403, 404, 408, 409, 499, 501, 505], RetryHint::No),
+    ] {
+        for status in statuses {
+            assert_eq!(RetryHint::from_status(StatusCode::from_u16(*status).unwrap()), hint, "{status}");
+        }
+    }
+}
