@@ -49,6 +49,8 @@ pub use log::LogEntry;
 
 /// The built-in providers. Each module adds its line here, behind its feature.
 fn providers(shared: &Arc<shared::Shared>) -> Vec<Arc<dyn provider::Provider>> {
+    // Used by whatever features are on; with none there is nobody to use it.
+    let _ = shared;
     vec![
         #[cfg(feature = "enablex")]
         Arc::new(enablex::EnableX::new(shared)),

@@ -43,11 +43,13 @@ pub fn parse_rfc3339(text: &str) -> Option<SystemTime> {
 }
 
 /// Milliseconds since 1970; 0 before that.
+#[allow(dead_code, reason = "each provider is a feature, and not every one counts so")]
 pub(crate) fn unix_millis(at: SystemTime) -> u64 {
     at.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Seconds since 1970; 0 before that.
+#[allow(dead_code, reason = "each provider is a feature, and not every one counts so")]
 pub(crate) fn unix_seconds(at: SystemTime) -> u64 {
     unix_millis(at) / 1000
 }

@@ -380,7 +380,7 @@ impl Client {
         self.next_id()
     }
 
-    /// The id of the next call; none once all have been used. For [`PeerOptions::first_id`](crate::PeerOptions)
+    /// The id of the next call; none once all have been used. For [`PeerOptions::first_id`](crate::PeerOptions::first_id)
     /// of the connection that follows this one.
     #[must_use]
     pub fn next_id(&self) -> Option<u64> {
