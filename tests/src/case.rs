@@ -118,3 +118,25 @@ fn make(given: &mut Value) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn inputs_are_made_or_refused() {
+        let mut given = json!({ "now": "1970-01-01T00:01:00Z", "input": {}, "make": [
+            { "field": "a.b", "repeat": "xy", "count": 2 }, { "field": "at", "now_plus_s": -10 },
+        ] });
+        make(&mut given).unwrap();
+        assert_eq!(given["input"], json!({ "a": { "b": "xyxy" }, "at": 50 }));
+        for step in
+            [json!({ "repeat": "x" }), json!({ "field": "a" }), json!({ "field": "a", "now_plus_s": 1 })]
+        {
+            let mut given = json!({ "input": {}, "make": step });
+            assert!(make(&mut given).is_err(), "{step}");
+        }
+    }
+}

@@ -225,7 +225,9 @@ fn hide(value: &mut Value) {
     match value {
         Value::Object(members) => {
             for (name, member) in members {
-                let name = name.to_ascii_lowercase();
+                // `apiKey`, `api_key` and `API-Key` are one name.
+                let letters = name.chars().filter(char::is_ascii_alphanumeric);
+                let name: String = letters.map(|c| c.to_ascii_lowercase()).collect();
                 let secret = ["secret", "token", "securecode", "publicurl", "passcode", "password", "apikey"];
                 if secret.iter().any(|part| name.contains(part)) && !member.is_null() {
                     *member = REDACTED.into();

@@ -340,10 +340,10 @@ async fn refusals_are_told_in_the_services_own_words() {
         ),
         (
             403,
-            r#"{"error":{"rooms":[{"secret":"c4n4ry"},[{"apiKey":"c4n4ry"}]]}}"#,
+            r#"{"error":{"rooms":[{"secret":"c4n4ry"},[{"api_key":"c4n4ry"}]]}}"#,
             ErrorKind::PermissionDenied,
-            Some(r#"{"rooms":[{"secret":"[redacted]"},[{"apiKey":"[redacted]"}]]}"#),
-            r#"{"rooms":[{"secret":"[redacted]"},[{"apiKey":"[redacted]"}]]}"#,
+            Some(r#"{"rooms":[{"secret":"[redacted]"},[{"api_key":"[redacted]"}]]}"#),
+            r#"{"rooms":[{"secret":"[redacted]"},[{"api_key":"[redacted]"}]]}"#,
         ),
         (404, r#"[{"secret":"c4n4ry"}]"#, ErrorKind::NotFound, None, "HTTP error! Status: 404"),
         (302, "", ErrorKind::Protocol, None, "HTTP error! Status: 302"),

@@ -73,24 +73,28 @@ fn xml_sessions(body: &[u8]) -> Result<Vec<Session>, DecodeError> {
     let mut reader = Reader::from_reader(without_bom(body));
     let mut sessions = Vec::new();
     let mut current: Option<Session> = None;
-    let mut member = Vec::new();
+    let (mut member, mut text) = (Vec::new(), String::new());
     loop {
         match reader.read_event().map_err(|_| broken())? {
             Event::Start(tag) if tag.name().as_ref() == b"Session" => current = Some(empty_session()),
-            Event::Start(tag) => member = tag.name().as_ref().to_vec(),
-            Event::Text(text) => {
-                let text = text.decode().map_err(|_| broken())?.trim().to_owned();
-                if let Some(session) = current.as_mut().filter(|_| !text.is_empty()) {
-                    match member.as_slice() {
-                        b"session_id" => session.session_id = text,
-                        b"partner_id" => session.partner_id = Some(text),
-                        b"create_dt" => session.create_dt = Some(text),
-                        _ => {}
-                    }
-                }
+            Event::Start(tag) => {
+                member = tag.name().as_ref().to_vec();
+                text.clear();
             }
+            // One text comes in pieces: comments cut it.
+            Event::Text(piece) => text.push_str(&piece.decode().map_err(|_| broken())?),
             Event::End(tag) if tag.name().as_ref() == b"Session" => sessions.extend(current.take()),
-            Event::End(_) => member.clear(),
+            Event::End(_) => {
+                let value = Some(text.trim()).filter(|value| !value.is_empty()).map(str::to_owned);
+                match (&mut current, member.as_slice(), value) {
+                    (Some(session), b"session_id", Some(value)) => session.session_id = value,
+                    (Some(session), b"partner_id", Some(value)) => session.partner_id = Some(value),
+                    (Some(session), b"create_dt", Some(value)) => session.create_dt = Some(value),
+                    _ => {}
+                }
+                member.clear();
+                text.clear();
+            }
             // Entities and document types have no place here; nothing is ever expanded.
             Event::DocType(_) | Event::GeneralRef(_) => return Err(broken()),
             Event::Eof => return if current.is_none() { Ok(sessions) } else { Err(broken()) },

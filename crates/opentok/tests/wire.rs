@@ -166,6 +166,7 @@ async fn answers() {
         ("application/xml;charset=utf-8", &format!("\u{feff}{declared}")),
         (JSON, &format!("  {declared}")),
         (XML, &SESSIONS.replace("><", "> \n <")),
+        (XML, &SESSIONS.replace("2_abc", " 2_<!-- new -->abc\n")),
         (XML, &SESSIONS.replace("<session_id>", "<!-- new --><other>1</other><session_id>")),
     ] {
         let session = decoded(answer(kind, body)).await.unwrap_or_else(|e| unreachable!("{body}: {e}"));

@@ -61,11 +61,6 @@ impl fmt::Debug for Run {
     }
 }
 
-/// A variable of the environment; an empty one counts as unset.
-pub(crate) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
 impl Run {
     /// A run with the environment's credentials.
     #[must_use]
@@ -88,9 +83,9 @@ impl Run {
         self.endpoint.clone().or_else(|| self.variable(variable))
     }
 
-    /// A variable of the environment, where that counts.
+    /// A variable of the environment, where that counts; an empty one is unset.
     fn variable(&self, name: &str) -> Option<String> {
-        if self.environment { variable(name) } else { None }
+        if self.environment { rtc_core::env(name) } else { None }
     }
 
     /// Takes the certificates that the environment names, unless others are given: AWS tools read them
@@ -246,7 +241,7 @@ fn violation(violation: &Violation) -> Value {
 }
 
 /// What came of an operation.
-#[derive(Debug, Default)]
+#[derive(Default)]
 #[non_exhaustive]
 pub struct Outcome {
     /// The kind of the error; `None` when it is done.
@@ -265,6 +260,18 @@ pub struct Outcome {
     pub events: Vec<Value>,
     /// For conformance: what became of each pending call, by id.
     pub outcomes: Map<String, Value>,
+}
+
+/// Without the result, which holds the secrets of the answer.
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outcome")
+            .field("kind", &self.kind)
+            .field("sent", &self.sent)
+            .field("refused", &self.refused)
+            .field("unsupported", &self.unsupported)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Outcome {
@@ -340,6 +347,13 @@ mod tests {
                 assert!(outcome.body["error"].get(name).is_some(), "{name} of {}", outcome.body);
             }
         }
+    }
+
+    #[test]
+    fn the_secrets_of_an_answer_are_not_in_debug() {
+        let outcome = Run::default().done(&json!({ "token": "canary" }), None, None, 0);
+        assert!(!format!("{outcome:?}").contains("canary"));
+        assert!(outcome.body.to_string().contains("canary"));
     }
 
     #[test]

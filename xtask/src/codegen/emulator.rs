@@ -144,3 +144,31 @@ fn rule(out: &mut String, fields: &[Field], r: &Rule, path: &str) {
         when.join(", ")
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codegen::spec::parse;
+
+    #[test]
+    fn secrets_and_codes_of_missing_values_reach_the_tables() {
+        let text = r#"
+            provider = { name = "p", title = "P", service = "S", server = "https://x" }
+            [[operation]]
+            name = "a"
+            doc = ""
+            source = ""
+            method = "POST"
+            path = "/x"
+            body = "json"
+            output = "()"
+            field = [
+                { name = "pin", wire = "pin", type = "secret", doc = "", code = "1", required_code = "2" },
+                { name = "n", wire = "n", type = "text", doc = "" },
+            ]
+        "#;
+        let table = module(&parse("p.toml", text).unwrap());
+        assert!(table.contains(r#"code: Some("1"), required_code: Some("2"), secret: true"#), "{table}");
+        assert!(table.contains("required_code: None, secret: false"), "{table}");
+    }
+}

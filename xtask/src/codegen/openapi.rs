@@ -145,3 +145,24 @@ fn schema(spec: &Spec, f: &Field) -> Value {
     }
     value
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codegen::spec::parse;
+
+    #[test]
+    fn operations_of_one_path_are_all_told() {
+        let mut text =
+            "[provider]\nname = \"p\"\ntitle = \"P\"\nservice = \"S\"\nserver = \"https://x\"\n".to_owned();
+        for name in ["a", "b", "c"] {
+            text.push_str(&format!("[[operation]]\nname = \"{name}\"\ndoc = \"\"\nsource = \"\"\n"));
+            text.push_str("method = \"POST\"\npath = \"/x\"\nbody = \"json\"\noutput = \"()\"\n");
+        }
+        let document: Value = serde_json::from_str(&document(&parse("p.toml", &text).unwrap())).unwrap();
+        let post = &document["paths"]["/x"]["post"];
+        assert_eq!(post["operationId"], "a");
+        let also: Vec<_> = post["x-also"].as_array().unwrap().iter().map(|o| &o["operationId"]).collect();
+        assert_eq!(also, ["b", "c"]);
+    }
+}
