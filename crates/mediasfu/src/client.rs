@@ -80,13 +80,8 @@ impl ClientBuilder {
         let store = self.config.store();
         let account = self.credentials.api_user_name().to_owned();
         let caller = self.config.caller(MediaSfu::new(self.credentials, self.server), CLOUD, AGENT)?;
-        let guard = self.guarded.then(|| Guard {
-            store,
-            account,
-            endpoint: caller.base().clone(),
-            scope: self.scope,
-            failure: self.failure,
-        });
+        let guard =
+            self.guarded.then(|| Guard::new(store, &account, caller.base(), &self.scope, self.failure));
         Ok(Client { caller, guard })
     }
 }

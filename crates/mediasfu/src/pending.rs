@@ -41,14 +41,25 @@ pub enum StoreFailure {
 /// What a client needs to guard its calls.
 #[derive(Debug, Clone)]
 pub(crate) struct Guard {
-    pub(crate) store: SharedStore,
-    pub(crate) account: String,
-    pub(crate) endpoint: Url,
-    pub(crate) scope: String,
-    pub(crate) failure: StoreFailure,
+    store: SharedStore,
+    /// What all keys of the client begin with, before they are hashed.
+    prefix: String,
+    failure: StoreFailure,
 }
 
 impl Guard {
+    pub(crate) fn new(
+        store: SharedStore,
+        account: &str,
+        endpoint: &Url,
+        scope: &str,
+        failure: StoreFailure,
+    ) -> Self {
+        // With its length in front no part can reach into the next.
+        let parts = [account, endpoint.as_str(), scope].map(|part| format!("{}:{part}", part.len()));
+        Self { store, prefix: parts.concat(), failure }
+    }
+
     /// The gate of one call.
     pub(crate) fn gate(&self, request: &CreateRoom) -> Arc<dyn Gate<MediaSfuError>> {
         Arc::new(PendingGate { key: self.key(request), store: self.store.clone(), failure: self.failure })
@@ -56,9 +67,7 @@ impl Guard {
 
     /// The key of a claim: a hash, because stores may be shared and a user name is personal data.
     pub(crate) fn key(&self, request: &CreateRoom) -> String {
-        let parts = [&self.account, self.endpoint.as_str(), &self.scope, &legacy_key(request)];
-        // With its length in front no part can reach into the next.
-        let text = parts.map(|part| format!("{}:{part}", part.len())).concat();
+        let text = format!("{}{}", self.prefix, legacy_key(request));
         format!("mediasfu_pending_{:032x}", stable_hash(text.as_bytes()))
     }
 }
@@ -189,13 +198,8 @@ mod tests {
     }
 
     fn guard(account: &str, endpoint: &str, scope: &str) -> Guard {
-        Guard {
-            store: SharedStore::default(),
-            account: account.into(),
-            endpoint: Url::parse(endpoint).unwrap(),
-            scope: scope.into(),
-            failure: StoreFailure::default(),
-        }
+        let endpoint = Url::parse(endpoint).unwrap();
+        Guard::new(SharedStore::default(), account, &endpoint, scope, StoreFailure::default())
     }
 
     #[test]
