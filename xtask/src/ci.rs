@@ -122,6 +122,7 @@ pub fn packages(names: &[&str]) -> Vec<String> {
     names.iter().flat_map(|name| ["-p".to_owned(), (*name).to_owned()]).collect()
 }
 
-fn has(sh: &Shell, program: &str) -> bool {
+/// Whether a program can be run.
+pub fn has(sh: &Shell, program: &str) -> bool {
     cmd!(sh, "{program} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok()
 }
