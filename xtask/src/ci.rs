@@ -88,14 +88,14 @@ pub fn run(root: &Path, options: Options) -> Result<(), String> {
         done(cmd!(sh, "cargo doc --locked --workspace --no-deps --all-features").run())
     });
     report.step("cargo deny", || {
-        if !has(&sh, "cargo-deny") {
+        if !has_subcommand(&sh, "deny") {
             println!("skipped: needs cargo-deny (cargo install --locked cargo-deny)");
             return Ok(false);
         }
         done(cmd!(sh, "cargo deny --offline --log-level error check bans licenses sources").run())
     });
     report.step("each feature", || {
-        if !has(&sh, "cargo-hack") {
+        if !has_subcommand(&sh, "hack") {
             println!("skipped: needs cargo-hack (cargo install --locked cargo-hack)");
             return Ok(false);
         }
@@ -120,6 +120,11 @@ pub fn shell(root: &Path) -> Result<Shell, String> {
 /// `-p name` for each.
 pub fn packages(names: &[&str]) -> Vec<String> {
     names.iter().flat_map(|name| ["-p".to_owned(), (*name).to_owned()]).collect()
+}
+
+/// Whether cargo knows a subcommand. Some refuse to run by their own name.
+fn has_subcommand(sh: &Shell, name: &str) -> bool {
+    cmd!(sh, "cargo {name} --version").quiet().ignore_stdout().ignore_stderr().run().is_ok()
 }
 
 /// Whether a program can be run.
