@@ -9,13 +9,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::header::{DATE, HeaderName, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use url::Url;
 
 use crate::clock::{BoxFuture, Clock, SharedClock, timeout};
 use crate::endpoint::{EndpointPolicy, Trust};
 use crate::error::{EncodeError, Error, Head, Reason, RetryHint, ServiceError};
+use crate::gate::{Gate, Permit};
 use crate::operation::{Answer, Auth, Operation, Replay, Service, Target};
+use crate::reply::Reply;
 use crate::retry::{RetryBudget, RetryPolicy, retry_after};
 use crate::transport::{Body, Limits, SharedTransport, Transport, TransportError, TransportErrorKind};
 
@@ -107,20 +109,6 @@ struct CallOptions {
     retry: Option<RetryPolicy>,
 }
 
-/// Guards a call: looked at before everything else, entered after validation, left when the call ends.
-pub trait Gate<E>: Send + Sync {
-    /// Whether the gate is open; an error ends the call before its credentials and input are looked at.
-    fn look(&self) -> BoxFuture<'_, Result<(), Error<E>>>;
-    /// Enters. Dropping the permit without releasing it must leave the gate, too.
-    fn enter(&self) -> BoxFuture<'_, Result<Box<dyn Permit>, Error<E>>>;
-}
-
-/// The right to be inside a [`Gate`].
-pub trait Permit: Send {
-    /// Leaves the gate.
-    fn release(self: Box<Self>) -> BoxFuture<'static, ()>;
-}
-
 /// A call that is ready to run: await it, or set its knobs first.
 ///
 /// Dropping the future cancels the call: claims are released, nothing stays behind.
@@ -135,38 +123,6 @@ pub struct Call<S: Service, O> {
 impl<S: Service, O: fmt::Debug> fmt::Debug for Call<S, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").field("operation", &self.operation).finish_non_exhaustive()
-    }
-}
-
-/// The output of a call with what is known of the exchange.
-#[non_exhaustive]
-pub struct Reply<T> {
-    /// The decoded answer.
-    pub output: T,
-    /// The HTTP status.
-    pub status: StatusCode,
-    /// The headers of the answer.
-    pub headers: HeaderMap,
-    /// The provider's id of the request.
-    pub request_id: Option<String>,
-    /// How many attempts it took.
-    pub attempts: u32,
-    /// The body: of a streamed answer as it arrives, of all others as it came, for members that the output
-    /// does not know. It can hold secrets in clear.
-    pub body: Body,
-}
-
-impl<T: fmt::Debug> fmt::Debug for Reply<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Headers can hold cookies and tokens: only how many there are.
-        f.debug_struct("Reply")
-            .field("output", &self.output)
-            .field("status", &self.status)
-            .field("headers", &self.headers.len())
-            .field("request_id", &self.request_id)
-            .field("attempts", &self.attempts)
-            .field("body", &self.body)
-            .finish()
     }
 }
 

@@ -7,8 +7,10 @@ mod config;
 pub mod encode;
 mod endpoint;
 mod error;
+mod gate;
 mod operation;
 mod pacer;
+mod reply;
 mod retry;
 mod secret;
 mod store;
@@ -21,16 +23,18 @@ pub mod validate;
 pub mod wire;
 
 pub use bytes::Bytes;
-pub use caller::{Call, Caller, Gate, Permit, Reply};
+pub use caller::{Call, Caller};
 pub use clock::{BoxFuture, Clock, SharedClock, SystemClock, timeout, unix_seconds};
 pub use config::{ClientConfig, env};
 pub use endpoint::{
     EndpointError, EndpointPolicy, IpNet, Trust, is_host_within, is_loopback_url, is_private_or_loopback,
 };
 pub use error::{AuthError, DecodeError, EncodeError, Error, ErrorKind, Reason, RetryHint, ServiceError};
+pub use gate::{Gate, Permit};
 pub use http;
 pub use operation::{Answer, Auth, Meta, Operation, Replay, Service, Target};
 pub use pacer::Pacer;
+pub use reply::Reply;
 pub use retry::{RetryPolicy, retry_after};
 pub use secret::{REDACTED, Revealed, Secret, constant_time_eq};
 pub use store::{

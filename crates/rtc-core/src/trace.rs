@@ -7,8 +7,8 @@ use http::Request;
 use tracing::Instrument as _;
 use url::Url;
 
-use crate::caller::Reply;
 use crate::error::{Error, ServiceError};
+use crate::reply::Reply;
 
 /// Runs a call inside its span.
 pub(crate) async fn call<T, E: ServiceError>(

@@ -1,0 +1,233 @@
+//! What an operation becomes: an `Operation`, a `Method` or a `Command`.
+
+use std::fmt::Write as _;
+
+use super::{Shape, shape};
+use crate::codegen::spec::{BodyKind, Field, Operation, Place, Replay, Spec};
+
+pub(super) fn http(out: &mut String, spec: &Spec, operation: &Operation) {
+    let name = operation.request_type();
+    let service = spec.provider.service.as_deref().unwrap_or_default();
+    let output = operation.output.as_deref().unwrap_or("()");
+    let output =
+        if output == "()" || output.contains("::") { output.to_owned() } else { model_path(spec, output) };
+    let _ = writeln!(out, "impl Operation<{service}> for {name} {{ type Output = {output};");
+    let _ = writeln!(out, "const META: Meta = {};", meta(operation));
+    out.push_str("fn validate(&self) -> Result<(), Violations> { Self::validate(self) }\n");
+    if operation.replay == Replay::Key {
+        out.push_str("fn idempotency_key(&self) -> Option<&str> { self.idempotency_key.as_deref() }\n");
+    }
+    let _ = writeln!(
+        out,
+        "fn encode(&self, target: &Target<'_, {service}>) -> Result<Request<Bytes>, EncodeError> {{"
+    );
+    encode(out, operation);
+    out.push_str("}\n");
+    decode(out, operation);
+    out.push_str("}\n");
+}
+
+pub(super) fn model_path(spec: &Spec, output: &str) -> String {
+    let generated = spec.models.iter().any(|m| m.name.as_ref() == output);
+    if generated { output.to_owned() } else { format!("crate::model::{output}") }
+}
+
+pub(super) fn meta(operation: &Operation) -> String {
+    let mut meta = format!("Meta::new({:?})", operation.name.as_ref());
+    match operation.replay {
+        Replay::Safe => meta.push_str(".with_replay(rtc_core::Replay::Safe)"),
+        Replay::Key => meta.push_str(".with_replay(rtc_core::Replay::WithKey(\"idempotency-key\"))"),
+        Replay::Never => {}
+    }
+    match operation.scope.as_str() {
+        "" => {}
+        "none" => meta.push_str(".with_auth(rtc_core::Auth::None)"),
+        scope => {
+            let _ = write!(meta, ".with_auth(rtc_core::Auth::Service({scope:?}))");
+        }
+    }
+    if let Some(ms) = operation.timeout_ms {
+        let _ = write!(meta, ".with_timeout(std::time::Duration::from_millis({ms}))");
+    }
+    if let Some(n) = operation.max_attempts {
+        let _ = write!(meta, ".with_max_attempts({n})");
+    }
+    meta
+}
+
+pub(super) fn encode(out: &mut String, operation: &Operation) {
+    let method = operation.method.as_deref().unwrap_or("POST");
+    if let Some(function) = &operation.path_fn {
+        let _ = writeln!(out, "let path = {function}(target, {:?});", operation.name.as_ref());
+    }
+    let mutable =
+        operation.fields.iter().any(|f| matches!(f.place, Place::Query | Place::Header) && !is_key(f));
+    let _ = write!(
+        out,
+        "let {} request = RequestBuilder::new(Method::{method}, target.base)",
+        if mutable { "mut" } else { "" }
+    );
+    if operation.path_fn.is_some() {
+        out.push_str(".path(&path)");
+    } else {
+        for piece in pieces(&operation.path) {
+            match piece {
+                Piece::Literal(text) => {
+                    let _ = write!(out, ".path({text:?})");
+                }
+                Piece::Variable(name) => {
+                    let _ = write!(out, ".segment(&self.{name})");
+                }
+            }
+        }
+    }
+    out.push_str(";\n");
+    for field in operation.fields.iter().filter(|f| !is_key(f)) {
+        let call = match field.place {
+            Place::Query => "query",
+            Place::Header => "header",
+            _ => continue,
+        };
+        let statement = format!(
+            "request = request.{call}({:?}, &rtc_core::encode::WireText::wire_text(value));",
+            field.wire.as_ref()
+        );
+        each_value(out, field, &statement);
+    }
+    match operation.body {
+        BodyKind::None => out.push_str("request.build()\n"),
+        BodyKind::Json => {
+            out.push_str("let body = rtc_core::encode::JsonObject::new()");
+            for constant in &operation.constants {
+                let _ = write!(out, ".member({:?}, {:?})", constant.wire, constant.value);
+            }
+            for field in operation.fields.iter().filter(|f| f.place == Place::Body) {
+                out.push_str(&json_member(field));
+            }
+            out.push_str(";\nrequest.json(body).build()\n");
+        }
+        BodyKind::Form => {
+            out.push_str("let mut body = rtc_core::encode::FormBody::new();\n");
+            for constant in &operation.constants {
+                let _ = writeln!(out, "body = body.field({:?}, {:?});", constant.wire, constant.value);
+            }
+            for field in operation.fields.iter().filter(|f| f.place == Place::Body) {
+                let statement = format!(
+                    "body = body.field({:?}, &rtc_core::encode::WireText::wire_text(value));",
+                    field.wire.as_ref()
+                );
+                each_value(out, field, &statement);
+            }
+            out.push_str("request.form(body).build()\n");
+        }
+    }
+}
+
+pub(super) fn is_key(field: &Field) -> bool {
+    field.name.as_ref() == "idempotency_key"
+}
+
+/// Wraps a statement about `value` in what reaches the values of the field.
+pub(super) fn each_value(out: &mut String, field: &Field, statement: &str) {
+    let name = field.name.as_ref();
+    let _ = match shape(field) {
+        Shape::Plain if field.omit_false => {
+            writeln!(out, "if self.{name} {{ let value = &self.{name}; {statement} }}")
+        }
+        Shape::Plain => writeln!(out, "{{ let value = &self.{name}; {statement} }}"),
+        Shape::Optional => writeln!(out, "if let Some(value) = &self.{name} {{ {statement} }}"),
+        Shape::List => writeln!(out, "for value in &self.{name} {{ {statement} }}"),
+    };
+}
+
+pub(super) fn json_member(field: &Field) -> String {
+    let (name, wire) = (field.name.as_ref(), field.wire.as_ref());
+    match (shape(field), field.as_text) {
+        (Shape::Plain, _) if field.omit_false => format!(".optional({wire:?}, self.{name}.then_some(&true))"),
+        (Shape::Plain, true) => format!(".member({wire:?}, &self.{name}.to_string())"),
+        (Shape::Plain, false) => format!(".member({wire:?}, &self.{name})"),
+        (Shape::Optional, true) => {
+            format!(".optional({wire:?}, self.{name}.map(|v| v.to_string()).as_ref())")
+        }
+        (Shape::Optional, false) => format!(".optional({wire:?}, self.{name}.as_ref())"),
+        (Shape::List, _) if field.required => format!(".member({wire:?}, &self.{name})"),
+        (Shape::List, _) => format!(".optional({wire:?}, (!self.{name}.is_empty()).then_some(&self.{name}))"),
+    }
+}
+
+pub(super) fn decode(out: &mut String, operation: &Operation) {
+    let unit = operation.output.as_deref() == Some("()");
+    let (sent, response) = match &operation.decode {
+        Some(_) => ("sent", "response"),
+        None if unit => ("_sent", "_response"),
+        None => ("_sent", "response"),
+    };
+    let _ = writeln!(
+        out,
+        "fn decode(&self, {sent}: &Uri, {response}: &Response<Bytes>) -> Result<Self::Output, DecodeError> {{"
+    );
+    match &operation.decode {
+        Some(function) => {
+            let _ = writeln!(out, "{function}(self, sent, response)");
+        }
+        None if unit => out.push_str("Ok(())\n"),
+        None => out.push_str("rtc_core::encode::decode_json(response.body())\n"),
+    }
+    out.push_str("}\n");
+}
+
+pub(super) fn rpc(out: &mut String, operation: &Operation) {
+    let name = operation.request_type();
+    let output = operation.output.as_deref().unwrap_or("serde_json::Value");
+    let _ = writeln!(
+        out,
+        "impl crate::methods::Method for {name} {{ type Output = {output}; const NAME: &'static str = {:?};",
+        operation.path
+    );
+    out.push_str("fn validate(&self) -> Result<(), Violations> { Self::validate(self) }\n");
+    out.push_str(
+        "fn params(&self, object: rtc_core::encode::JsonObject) -> rtc_core::encode::JsonObject { object",
+    );
+    for field in &operation.fields {
+        out.push_str(&json_member(field));
+    }
+    out.push_str(" } }\n");
+}
+
+pub(super) fn command(out: &mut String, operation: &Operation) {
+    let name = operation.request_type();
+    let args = operation.args.as_deref().unwrap_or("[]");
+    let _ = writeln!(
+        out,
+        "impl crate::room::Command for {name} {{ const EVENT: &'static str = {:?};",
+        operation.path
+    );
+    let _ = writeln!(out, "const NAME: &'static str = {:?};", operation.name.as_ref());
+    out.push_str("fn validate(&self) -> Result<(), Violations> { Self::validate(self) }\n");
+    let list: Vec<serde_json::Value> = serde_json::from_str(args).unwrap_or_default();
+    let items: Vec<_> = list.iter().map(|v| format!("serde_json::json!({v})")).collect();
+    let _ = writeln!(out, "fn args(&self) -> Vec<serde_json::Value> {{ vec![{}] }} }}", items.join(", "));
+}
+
+pub enum Piece<'a> {
+    Literal(&'a str),
+    Variable(&'a str),
+}
+
+/// Cuts a path template into literals and variables.
+pub fn pieces(path: &str) -> Vec<Piece<'_>> {
+    let mut out = Vec::new();
+    let mut rest = path;
+    while let Some((literal, tail)) = rest.split_once('{') {
+        if !literal.is_empty() {
+            out.push(Piece::Literal(literal));
+        }
+        let (variable, after) = tail.split_once('}').unwrap_or((tail, ""));
+        out.push(Piece::Variable(variable));
+        rest = after;
+    }
+    if !rest.is_empty() {
+        out.push(Piece::Literal(rest));
+    }
+    out
+}
