@@ -88,6 +88,8 @@ fn environment(emulator: &Emulator, authority: &Path) -> String {
     export("AWS_ACCESS_KEY_ID", kvs.access_key_id());
     export("AWS_SECRET_ACCESS_KEY", kvs.secret_access_key());
     export("AWS_REGION", kvs.region());
+    // boto3 reads only this name.
+    export("AWS_DEFAULT_REGION", kvs.region());
     for variable in ["AWS_ENDPOINT_URL_KINESIS_VIDEO", "AWS_ENDPOINT_URL_KINESIS_VIDEO_SIGNALING"] {
         export(variable, &kvs.url());
     }

@@ -301,12 +301,19 @@ impl Checks {
 /// Joins already collected violations with the outcome of further checks.
 ///
 /// # Errors
-/// The violations of both, the first ones first; a field that already failed is not reported again.
+/// The violations of both, the first ones first; a field that already failed is not reported again, nor is
+/// what lies inside it.
 pub fn merge(first: Vec<Violation>, then: Result<(), Violations>) -> Result<(), Violations> {
     let mut all = first;
     if let Err(more) = then {
         for violation in more {
-            if !all.iter().any(|v| v.field == violation.field) {
+            let known = |v: &Violation| {
+                violation
+                    .field
+                    .strip_prefix(&*v.field)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            if !all.iter().any(known) {
                 all.push(violation);
             }
         }
