@@ -24,7 +24,12 @@ pub fn dry_run(root: &Path) -> Result<(), String> {
     if failed == 0 {
         let all = packages(PUBLISHED);
         // The packages are verified together: each is built from its archive, against the others' archives.
-        match cmd!(sh, "cargo package --locked --allow-dirty {all...}").run() {
+        // In a folder of its own each time: cargo keeps the sources of the archives by the folder's name, and would
+        // build those of the last dry run of the same version.
+        let folder = root.join("target").join(format!("dry-run-{}", std::process::id()));
+        let packaged = cmd!(sh, "cargo package --locked --allow-dirty --target-dir {folder} {all...}").run();
+        sh.remove_path(&folder).map_err(|e| e.to_string())?;
+        match packaged {
             Ok(()) => passed += 1,
             Err(error) => {
                 println!("FAILED {error}");
