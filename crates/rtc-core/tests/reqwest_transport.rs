@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use rtc_core::EndpointPolicy;
 use rtc_core::transport::reqwest::{HttpTransport, HttpTransportBuilder};
 use rtc_core::transport::{Body, Limits, Transport, TransportError, TransportErrorKind as Kind};
+use rtc_core::{EndpointPolicy, Trust};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -293,7 +293,13 @@ async fn tls_with_a_client_identity() {
     let anonymous = HttpTransport::builder().root_certificate_pem(certificates.root_pem.as_str());
     let error = get(anonymous.clone(), &url).await.unwrap_err();
     assert!(matches!(error.kind(), Kind::Interrupted | Kind::Connect), "{error:?}");
-    get(anonymous.client_identity_pem(certificates.client_pem.as_str()), &url).await.unwrap();
+    let known = anonymous.client_identity_pem(certificates.client_pem.as_str());
+    get(known.clone(), &url).await.unwrap();
+    // A host that an answer named is not told who we are.
+    let transport = known.policy(EndpointPolicy::default().with_private_discovery(true)).build().unwrap();
+    let request = Request::get(&url).body(Bytes::new()).unwrap();
+    let found = transport.send(request, Limits::default().with_trust(Trust::Discovered)).await;
+    assert!(matches!(found.unwrap_err().kind(), Kind::Interrupted | Kind::Connect));
 }
 
 #[test]

@@ -38,6 +38,8 @@ pub struct HttpTransport(Arc<Inner>);
 struct Inner {
     policy: Arc<EndpointPolicy>,
     tls: TlsOptions,
+    /// Without the client's identity: it is not for hosts that an answer named.
+    anonymous_tls: TlsOptions,
     proxy: Proxy,
     /// The hosts of the proxies, as URLs spell them: their addresses are the user's own choice.
     proxy_hosts: Arc<[String]>,
@@ -164,6 +166,10 @@ impl HttpTransportBuilder {
     /// [`TransportErrorKind::Setup`] if a certificate, key or proxy cannot be used.
     pub fn build(self) -> Result<HttpTransport, TransportError> {
         let tls = TlsOptions::new(&self.roots_pem, self.identity_pem.as_ref()).map_err(setup)?;
+        let anonymous_tls = match self.identity_pem {
+            Some(_) => TlsOptions::new(&self.roots_pem, None).map_err(setup)?,
+            None => tls.clone(),
+        };
         let proxies = match &self.proxy {
             Proxy::None => Vec::new(),
             Proxy::Environment => environment_proxies(),
@@ -176,6 +182,7 @@ impl HttpTransportBuilder {
         Ok(HttpTransport(Arc::new(Inner {
             policy: Arc::new(self.policy),
             tls,
+            anonymous_tls,
             proxy: self.proxy,
             proxy_hosts: proxies.iter().filter_map(|url| url.host_str().map(str::to_owned)).collect(),
             proxy_over_tls: proxies.iter().any(|url| url.scheme() == "https"),
@@ -277,7 +284,8 @@ impl Inner {
     fn build(&self, choice: Choice) -> Result<reqwest::Client, TransportError> {
         let Choice { tls, trust, direct } = choice;
         let config = if tls {
-            tls::client_config(&self.tls, !self.http1_only).map(Arc::unwrap_or_clone)
+            let options = if trust == Trust::Configured { &self.tls } else { &self.anonymous_tls };
+            tls::client_config(options, !self.http1_only).map(Arc::unwrap_or_clone)
         } else {
             self.tls.trusting_nobody()
         };
