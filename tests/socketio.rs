@@ -11,12 +11,14 @@ use rtc_core::transport::websocket::WebSocketConnector;
 use serde_json::{Value, json};
 use socketioxide::SocketIo;
 use socketioxide::extract::{AckSender, Data, Event, SocketRef};
+use socketioxide::handler::ConnectHandler as _;
 use tokio::net::TcpListener;
 use url::Url;
 
 async fn server() -> Url {
     let (service, io) = SocketIo::builder().ping_interval(Duration::from_millis(100)).build_svc();
-    let handler = async |socket: SocketRef| {
+    // Listening begins before the client is told that it is connected.
+    let listen = async |socket: SocketRef| {
         socket.on("echo", async |Event(_): Event, Data(data): Data<Value>, ack: AckSender| {
             ack.send(&("success", data)).unwrap();
         });
@@ -26,10 +28,11 @@ async fn server() -> Url {
             socket.emit("answered", &answer).unwrap();
         });
         socket.on("leave", async |socket: SocketRef| socket.disconnect().unwrap());
-        socket.emit("welcome", &json!({"id": 7})).unwrap();
+        Ok::<(), std::convert::Infallible>(())
     };
-    io.ns("/", handler);
-    io.ns("/media", handler);
+    let welcome = async |socket: SocketRef| socket.emit("welcome", &json!({"id": 7})).unwrap();
+    io.ns("/", welcome.with(listen));
+    io.ns("/media", welcome.with(listen));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     tokio::spawn(async move {

@@ -161,6 +161,21 @@ async fn commands_go_out_as_the_vendor_sends_them() {
 }
 
 #[tokio::test]
+async fn a_command_may_follow_on_the_acknowledgement_of_another() {
+    // This server tells nobody of anything: all that is known of the lock is what was acknowledged.
+    let server = Scripted::new(Protocol::Eio4, friendly);
+    let (room, _events) = server.enter().await.unwrap();
+    for locked in [true, false, true] {
+        let done = if locked { room.lock_room().await } else { room.unlock_room().await };
+        done.unwrap();
+        assert_eq!(room.state().locked, Some(locked));
+    }
+    room.start_record().await.unwrap();
+    assert_eq!(room.state().recording, Some(true));
+    assert!(!room.lock_room().await.unwrap_err().was_sent());
+}
+
+#[tokio::test]
 async fn what_the_room_would_refuse_is_not_sent() {
     fn participant(event: &str, argument: &Value) -> (Option<Value>, Vec<Value>) {
         let (ack, _) = friendly(event, argument);

@@ -158,8 +158,8 @@ impl RoomOptions {
 
 /// A live room. Cheap to clone; dropping the last clone leaves the room.
 ///
-/// Commands answer when the room has acknowledged them. [`Room::state`] follows a moment later: it holds what the
-/// room has told, and is never ahead of it.
+/// Commands answer when the room has acknowledged them, and [`Room::state`] shows their effect from then on. What
+/// others do it shows when the room has told.
 #[derive(Clone)]
 pub struct Room {
     inner: Arc<Inner>,

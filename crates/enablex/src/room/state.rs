@@ -80,9 +80,13 @@ impl RoomState {
     }
 
     /// Takes in that the room has acknowledged `operation`. Of hard muting it does not tell the moderator in any
-    /// other way; of everything else it does.
+    /// other way; of the rest it does, but perhaps later than the next command is given.
     pub fn acknowledge(&mut self, operation: &str) {
         match operation {
+            "lock_room" => self.locked = Some(true),
+            "unlock_room" => self.locked = Some(false),
+            "start_record" => self.recording = Some(true),
+            "stop_record" => self.recording = Some(false),
             "hard_mute_room" => self.muted = Some(true),
             "hard_unmute_room" => self.muted = Some(false),
             _ => {}

@@ -1,6 +1,6 @@
 //! The rooms, served by an independent Socket.IO library.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use http::{Request, Response};
 use http_body_util::BodyExt;
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use socketioxide::{
     SocketIo, TransportType,
     extract::{AckSender, SocketRef, TryData},
+    handler::ConnectHandler as _,
 };
 
 use super::hub::{Hub, Room, Session, User};
@@ -36,10 +37,16 @@ pub(super) fn service(hub: &Arc<Hub>, path: &'static str) -> Service {
     let builder = SocketIo::builder().req_path(path).transports([TransportType::Websocket]);
     let (service, io) = builder.build_svc();
     let hub = Arc::clone(hub);
-    io.ns("/", move |socket: SocketRef| {
+    // The library tells a client that it is connected before it runs the handler, as a task of its own: the token
+    // of a quick client would meet nobody. A middleware runs before that.
+    let listening = move |socket: SocketRef| {
         let hub = Arc::clone(&hub);
-        async move { listen(&hub, &socket) }
-    });
+        async move {
+            listen(&hub, &socket);
+            Ok::<(), Infallible>(())
+        }
+    };
+    io.ns("/", (async |_: SocketRef| {}).with(listening));
     Box::new(move |request| {
         let answer = hyper::service::Service::call(&service, request);
         Box::pin(async move {
