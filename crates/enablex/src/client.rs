@@ -93,11 +93,11 @@ impl Client {
     /// A client from `ENABLEX_APP_ID`, `ENABLEX_APP_KEY` and, if set, `ENABLEX_ENDPOINT`.
     ///
     /// # Errors
-    /// As [`Client::new`]. Variables that are not set count as empty, which the first call reports.
+    /// As [`Client::new`]. An empty variable counts as not set; missing credentials are reported by the first call.
     pub fn from_env() -> Result<Self> {
-        let var = |name| std::env::var(name).unwrap_or_default();
+        let var = |name| rtc_core::env(name).unwrap_or_default();
         let mut builder = Self::builder(Credentials::new(var("ENABLEX_APP_ID"), var("ENABLEX_APP_KEY")));
-        if let Ok(endpoint) = std::env::var("ENABLEX_ENDPOINT") {
+        if let Some(endpoint) = rtc_core::env("ENABLEX_ENDPOINT") {
             builder = builder.endpoint(endpoint);
         }
         builder.build()

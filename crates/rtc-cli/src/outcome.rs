@@ -84,7 +84,7 @@ impl Run {
     }
 
     /// A variable of the environment, where that counts; an empty one is unset.
-    fn variable(&self, name: &str) -> Option<String> {
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
         if self.environment { rtc_core::env(name) } else { None }
     }
 

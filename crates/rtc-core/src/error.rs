@@ -100,18 +100,6 @@ pub enum RetryHint {
     ClockSkew,
 }
 
-impl RetryHint {
-    /// What an HTTP status alone says: 429 is a throttle, 500, 502, 503 and 504 may pass, no other does.
-    #[must_use]
-    pub fn from_status(status: StatusCode) -> Self {
-        match status.as_u16() {
-            429 => Self::RefusedWithoutEffect,
-            500 | 502..=504 => Self::Transient,
-            _ => Self::No,
-        }
-    }
-}
-
 /// A provider's own error: what it refused and why.
 pub trait ServiceError: std::error::Error + Send + Sync + 'static {
     /// The neutral meaning.

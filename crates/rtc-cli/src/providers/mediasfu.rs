@@ -14,9 +14,7 @@ use crate::outcome::{Outcome, Run};
 
 /// An option of the call, or the environment's variable.
 fn setting(run: &Run, option: &str, variable: &str) -> Option<String> {
-    let from_environment =
-        || std::env::var(variable).ok().filter(|value| run.environment && !value.is_empty());
-    run.option(option).map(str::to_owned).or_else(from_environment)
+    run.option(option).map(str::to_owned).or_else(|| run.variable(variable))
 }
 
 fn client(run: &Run, store: Option<&SharedStore>) -> Result<Client, Outcome> {

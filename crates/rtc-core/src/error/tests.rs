@@ -24,13 +24,4 @@ fn statuses_have_a_meaning() {
     ] {
         assert_eq!(ErrorKind::from_status(StatusCode::from_u16(status).unwrap()), kind);
     }
-    for (statuses, hint) in [
-        (&[429][..], RetryHint::RefusedWithoutEffect),
-        (&[500, 502, 503, 504], RetryHint::Transient),
-        (&[200, 302, 400, 401, 403, 404, 408, 409, 499, 501, 505], RetryHint::No),
-    ] {
-        for status in statuses {
-            assert_eq!(RetryHint::from_status(StatusCode::from_u16(*status).unwrap()), hint, "{status}");
-        }
-    }
 }
