@@ -5,8 +5,9 @@ use std::path::Path;
 use xshell::cmd;
 
 use crate::ci::{has, shell};
+use crate::interop;
 
-const BENCHES: &[&str] = &["create_room"];
+const BENCHES: &[&str] = &["create_room", "tokens"];
 
 pub fn run(root: &Path, name: Option<&str>) -> Result<(), String> {
     let sh = shell(root)?;
@@ -17,6 +18,9 @@ pub fn run(root: &Path, name: Option<&str>) -> Result<(), String> {
         cmd!(sh, "cargo bench --locked -p rtc-bench --bench {bench} --no-run")
             .run()
             .map_err(|e| e.to_string())?;
+        if *bench == "tokens" {
+            interop::install_packages(&sh, root);
+        }
         // On one core client and server take turns, and the figures do not depend on where they happened to run.
         if has(&sh, "taskset") {
             cmd!(sh, "taskset -c 0 cargo bench --locked -p rtc-bench --bench {bench}").run()

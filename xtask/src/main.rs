@@ -6,6 +6,7 @@ use std::process::ExitCode;
 mod bench;
 mod ci;
 mod codegen;
+mod interop;
 mod release;
 
 const USAGE: &str = "usage: cargo xtask <command>
@@ -13,6 +14,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   codegen [--check]           make generated files from xtask/spec, or check that they are up to date
   ci [--full] [--skip-tests]  every check that a change must pass; --full adds pairs of features
   bench [NAME]                run the benchmarks (ratios against a peer in the same run)
+  interop [opentok] [--bless] the vendors' SDKs against the emulator; --bless rewrites the tables of differences
   release --dry-run           package every publishable crate in dependency order
 ";
 
@@ -33,6 +35,10 @@ fn main() -> ExitCode {
         },
         ["bench"] => bench::run(&root, None),
         ["bench", name] => bench::run(&root, Some(name)),
+        ["interop", options @ ..] => match interop_bless(options) {
+            Some(bless) => interop::run(&root, bless),
+            None => Err(USAGE.into()),
+        },
         ["release", "--dry-run"] => release::dry_run(&root),
         _ => Err(USAGE.into()),
     };
@@ -42,6 +48,15 @@ fn main() -> ExitCode {
             eprintln!("{message}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Whether the tables are to be rewritten; OpenTok's suite is the only one so far.
+fn interop_bless(options: &[&str]) -> Option<bool> {
+    match options {
+        [] | ["opentok"] => Some(false),
+        ["--bless"] | ["opentok", "--bless"] => Some(true),
+        _ => None,
     }
 }
 

@@ -8,7 +8,7 @@ use rtc_core::{
     AuthError, Caller, ClientConfig, Clock as _, Reason, Service as _, Trust, Violations, timeout,
 };
 
-use crate::credentials::{Credentials, Kvs, SharedCredentialsProvider};
+use crate::credentials::{Bases, Credentials, Kvs, SharedCredentialsProvider};
 use crate::discovery::{Endpoints, Trusted, may_have_moved};
 use crate::endpoint::{self, ResolvedUrl};
 use crate::environment;
@@ -18,7 +18,13 @@ use crate::operation::{
     Call, ChannelRole, GetIceServerConfig, GetSignalingChannelEndpoint, IceServers, NameValue,
     PresignConnectAsMaster, PresignConnectAsViewer, Protocol, ResolveEndpoint, SignRequest, StunUrl,
 };
+use crate::pace::Pace;
 use crate::presign::{self, Signed, SignedRequest};
+
+mod control;
+#[cfg(feature = "websocket")]
+mod signaling;
+mod storage;
 
 /// The name and version in the User-Agent.
 const AGENT: &str = concat!("rtc-kvs-signaling/", env!("CARGO_PKG_VERSION"));
@@ -34,6 +40,7 @@ pub struct Client {
 #[derive(Debug)]
 pub(crate) struct Shared {
     ice: IceCache,
+    pace: Pace,
     pub(crate) endpoints: Endpoints,
     stun: String,
     pub(crate) trusted: Trusted,
@@ -41,6 +48,10 @@ pub(crate) struct Shared {
     pub(crate) limit: Duration,
     /// The data plane is where the user said: it need not be found.
     data_is_given: bool,
+    /// The same of the storage sessions.
+    pub(crate) storage_is_given: bool,
+    #[cfg(feature = "websocket")]
+    connectors: crate::signaling::Connectors,
 }
 
 /// Configures a [`Client`].
@@ -53,6 +64,7 @@ pub struct ClientBuilder {
     use_dual_stack: bool,
     control_endpoint: Option<String>,
     signaling_endpoint: Option<String>,
+    storage_endpoint: Option<String>,
     trusted_hosts: Vec<String>,
     config: ClientConfig,
 }
@@ -90,6 +102,12 @@ impl ClientBuilder {
         self
     }
 
+    /// Sends the calls about storage sessions to this base URL; wins over `endpoint` and over the channel's own.
+    pub fn storage_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.storage_endpoint = Some(url.into());
+        self
+    }
+
     /// Also trusts endpoints within this domain when the service names them. Without it they must lie in
     /// `kinesisvideo.<region>.<domain of the partition>`, or an endpoint of your own must be set.
     pub fn trusted_host(mut self, domain: impl Into<String>) -> Self {
@@ -111,24 +129,35 @@ impl ClientBuilder {
         let control = self.control_endpoint.take().or_else(|| self.config.endpoint.clone());
         let data_is_given = self.signaling_endpoint.is_some();
         let data = self.signaling_endpoint.take().or_else(|| self.config.endpoint.clone());
-        resolve.endpoint = control.clone().or_else(|| data.clone());
+        let storage_is_given = self.storage_endpoint.is_some();
+        let storage = self.storage_endpoint.take().or_else(|| self.config.endpoint.clone());
+        resolve.endpoint = control.clone().or_else(|| data.clone()).or_else(|| storage.clone());
         resolve.validate()?;
         let policy = &self.config.policy;
         let parse = |url: Option<&String>| policy.parse(url.unwrap_or(&default), Trust::Configured);
-        let (control_url, data_url) = (parse(control.as_ref())?, parse(data.as_ref())?);
-        self.config.policy = policy.for_base(&control_url).for_base(&data_url);
+        let bases = Bases {
+            control: parse(control.as_ref())?,
+            data: parse(data.as_ref())?,
+            storage: parse(storage.as_ref())?,
+        };
+        let policy = policy.for_base(&bases.control).for_base(&bases.data).for_base(&bases.storage);
+        self.config.policy = policy;
         let stun = StunUrl::new(region.as_str()).use_fips(self.use_fips).use_dual_stack(self.use_dual_stack);
         let domains =
             control.is_none().then(|| endpoint::channel_domains(&region).chain(self.trusted_hosts).collect());
         let shared = Shared {
             ice: IceCache::new(self.config.clock.clone()),
+            pace: Pace::new(self.config.store(), self.config.clock.clone()),
             endpoints: Endpoints::default(),
             stun: endpoint::stun(&stun)?.url,
             trusted: Trusted { domains },
             limit: self.config.timeout,
             data_is_given,
+            storage_is_given,
+            #[cfg(feature = "websocket")]
+            connectors: crate::signaling::Connectors::new(&self.config)?,
         };
-        let service = Kvs::new(self.credentials, region, control_url, data_url);
+        let service = Kvs::new(self.credentials, region, bases);
         Ok(Client { caller: self.config.caller(service, &default, AGENT)?, shared: Arc::new(shared) })
     }
 }
@@ -154,6 +183,7 @@ impl Client {
             use_dual_stack: false,
             control_endpoint: None,
             signaling_endpoint: None,
+            storage_endpoint: None,
             trusted_hosts: Vec::new(),
             config,
         }
@@ -161,7 +191,7 @@ impl Client {
 
     /// A client from the environment: the credentials of [`Environment`](crate::Environment), `AWS_REGION` (or
     /// `AWS_DEFAULT_REGION`) and, if set, `AWS_ENDPOINT_URL_KINESIS_VIDEO`,
-    /// `AWS_ENDPOINT_URL_KINESIS_VIDEO_SIGNALING`, `AWS_ENDPOINT_URL`, `AWS_USE_FIPS_ENDPOINT`,
+    /// `AWS_ENDPOINT_URL_KINESIS_VIDEO_SIGNALING`, `AWS_ENDPOINT_URL_KINESIS_VIDEO_WEBRTC_STORAGE`, `AWS_ENDPOINT_URL`, `AWS_USE_FIPS_ENDPOINT`,
     /// `AWS_USE_DUALSTACK_ENDPOINT` (`true`) and `AWS_CA_BUNDLE` (a PEM file).
     ///
     /// # Errors
@@ -385,9 +415,14 @@ impl Client {
         &self,
         credentials: impl Future<Output = std::result::Result<Arc<Credentials>, AuthError>>,
     ) -> Result<Arc<Credentials>> {
+        Ok(self.within(credentials).await??)
+    }
+
+    /// What is awaited, unless it takes longer than a call may.
+    async fn within<T>(&self, awaited: impl Future<Output = T>) -> Result<T> {
         let limit = self.shared.limit;
-        let had = timeout(self.caller.clock(), limit, credentials).await;
-        Ok(had.ok_or_else(|| Error::new(Reason::Timeout(limit)))??)
+        let had = timeout(self.caller.clock(), limit, awaited).await;
+        had.ok_or_else(|| Error::new(Reason::Timeout(limit)))
     }
 
     async fn fetch_ice_servers(&self, request: IceServers) -> Result<Fetched> {
@@ -400,6 +435,7 @@ impl Client {
             let endpoint = self.endpoint_of(&channel_arn, &role, Protocol::Https).await?;
             call = call.discovered_endpoint(endpoint);
         }
+        self.within(self.shared.pace.ice(&channel_arn)).await?;
         let config = call.await.inspect_err(|error| {
             if may_have_moved(error) {
                 self.forget_endpoints(&channel_arn);

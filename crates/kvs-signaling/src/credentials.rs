@@ -13,6 +13,8 @@ use crate::sigv4::Signer;
 
 /// The scope of the operations that manage channels.
 const CONTROL: &str = "control";
+/// The scope of the operations about storage sessions.
+const STORAGE: &str = "storage";
 
 /// An access key of AWS. Nothing of it is printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -148,18 +150,20 @@ impl CredentialsProvider for Environment {
 pub struct Kvs {
     credentials: SharedCredentialsProvider,
     signer: Signer,
-    control: Url,
-    data: Url,
+    bases: Bases,
+}
+
+/// The base URLs of the three services.
+#[derive(Debug)]
+pub(crate) struct Bases {
+    pub(crate) control: Url,
+    pub(crate) data: Url,
+    pub(crate) storage: Url,
 }
 
 impl Kvs {
-    pub(crate) fn new(
-        credentials: SharedCredentialsProvider,
-        region: String,
-        control: Url,
-        data: Url,
-    ) -> Self {
-        Self { credentials, signer: Signer::new(region, "kinesisvideo"), control, data }
+    pub(crate) fn new(credentials: SharedCredentialsProvider, region: String, bases: Bases) -> Self {
+        Self { credentials, signer: Signer::new(region, "kinesisvideo"), bases }
     }
 
     pub(crate) fn signer(&self) -> &Signer {
@@ -197,7 +201,11 @@ impl Service for Kvs {
     }
 
     fn base(&self, meta: &Meta) -> Option<&Url> {
-        Some(if meta.auth == Auth::Service(CONTROL) { &self.control } else { &self.data })
+        Some(match meta.auth {
+            Auth::Service(CONTROL) => &self.bases.control,
+            Auth::Service(STORAGE) => &self.bases.storage,
+            _ => &self.bases.data,
+        })
     }
 
     fn request_id<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {

@@ -16,21 +16,24 @@ const CAPACITY: usize = 1024;
 /// How long endpoints are remembered: they move seldom, and finding them costs one call.
 const LIFE: Duration = Duration::from_secs(600);
 
-/// The endpoints of one channel and role, with their end. Its lock is held while they are asked for, so that
+/// What endpoints are kept by: the channel, the role, and whether it is about the storage session, whose endpoint
+/// is refused together with the others by a channel that stores nothing.
+type Key = (String, ChannelRole, bool);
+/// The endpoints of one key, with their end. Its lock is held while they are asked for, so that
 /// concurrent calls ask once.
 type Cell = Arc<tokio::sync::Mutex<Option<(ChannelEndpoints, Instant)>>>;
 
 /// The endpoints that were found and are trusted.
 #[derive(Debug, Default)]
-pub(crate) struct Endpoints(Mutex<HashMap<(String, ChannelRole), Cell>>);
+pub(crate) struct Endpoints(Mutex<HashMap<Key, Cell>>);
 
 impl Endpoints {
-    fn cells(&self) -> MutexGuard<'_, HashMap<(String, ChannelRole), Cell>> {
+    fn cells(&self) -> MutexGuard<'_, HashMap<Key, Cell>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn cell(&self, channel_arn: &str, role: &ChannelRole) -> Cell {
-        let key = (channel_arn.to_owned(), role.clone());
+    fn cell(&self, channel_arn: &str, role: &ChannelRole, storage: bool) -> Cell {
+        let key = (channel_arn.to_owned(), role.clone(), storage);
         let mut cells = self.cells();
         if cells.len() >= CAPACITY && !cells.contains_key(&key) {
             // They cost one call to find again, so forgetting all of them now and then is cheap enough.
@@ -41,7 +44,7 @@ impl Endpoints {
 
     /// Forgets the endpoints of a channel. What is being asked for is used by its call, but not kept.
     pub(crate) fn forget(&self, channel_arn: &str) {
-        self.cells().retain(|(arn, _), _| arn != channel_arn);
+        self.cells().retain(|(arn, ..), _| arn != channel_arn);
     }
 }
 
@@ -62,6 +65,7 @@ impl Trusted {
     fn check(&self, found: &ChannelEndpoints, protocol: &Protocol, policy: &EndpointPolicy) -> Result<Url> {
         let (url, name) = match protocol {
             Protocol::Wss => (found.wss(), "WSS"),
+            Protocol::Webrtc => (found.webrtc(), "WEBRTC"),
             _ => (found.https(), "HTTPS"),
         };
         let url = url.ok_or_else(|| Error::refused(KvsError::NoEndpoint { protocol: name }))?;
@@ -95,7 +99,8 @@ impl Client {
         let (caller, shared) = (self.caller(), self.shared());
         let check =
             |found: &ChannelEndpoints| shared.trusted.check(found, &protocol, caller.policy()).map(Url::into);
-        let cell = shared.endpoints.cell(channel_arn, role);
+        let storage = protocol == Protocol::Webrtc;
+        let cell = shared.endpoints.cell(channel_arn, role, storage);
         let waiting = timeout(caller.clock(), shared.limit, cell.lock());
         let mut known = waiting.await.ok_or_else(|| Error::new(Reason::Timeout(shared.limit)))?;
         let now = caller.clock().monotonic();
@@ -105,9 +110,8 @@ impl Client {
         {
             return Ok(url);
         }
-        let wanted = ChannelEndpointConfiguration::new()
-            .protocols([Protocol::Https, Protocol::Wss])
-            .role(role.clone());
+        let protocols = if storage { vec![Protocol::Webrtc] } else { vec![Protocol::Https, Protocol::Wss] };
+        let wanted = ChannelEndpointConfiguration::new().protocols(protocols).role(role.clone());
         let request = GetSignalingChannelEndpoint::new(channel_arn)
             .single_master_channel_endpoint_configuration(wanted);
         let reply = self.get_signaling_channel_endpoint(request).reply().await?;

@@ -25,6 +25,9 @@ pub(crate) fn builder(var: impl Fn(&'static str) -> Option<String>) -> Result<Cl
     if let Some(url) = var("AWS_ENDPOINT_URL_KINESIS_VIDEO_SIGNALING") {
         builder = builder.signaling_endpoint(url);
     }
+    if let Some(url) = var("AWS_ENDPOINT_URL_KINESIS_VIDEO_WEBRTC_STORAGE") {
+        builder = builder.storage_endpoint(url);
+    }
     if let Some(file) = var("AWS_CA_BUNDLE") {
         builder = builder.root_certificate_pem(certificates(&file)?);
     }

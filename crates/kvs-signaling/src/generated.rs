@@ -59,6 +59,63 @@ pub enum SigningMode {
 rtc_core::string_enum!(
     SigningMode { Header = "header", Query = "query", Both = "both", Text = "string", }
 );
+/// What kind of channel it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ChannelType {
+    /// One master, up to ten viewers. On the wire `SINGLE_MASTER`.
+    SingleMaster,
+    /// Named by the API model, but not to be created. On the wire `FULL_MESH`.
+    FullMesh,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    ChannelType { SingleMaster = "SINGLE_MASTER", FullMesh = "FULL_MESH", }
+);
+/// How far a channel is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ChannelStatus {
+    /// It is being created. On the wire `CREATING`.
+    Creating,
+    /// It can be used. On the wire `ACTIVE`.
+    Active,
+    /// It is being changed. On the wire `UPDATING`.
+    Updating,
+    /// It is being deleted. On the wire `DELETING`.
+    Deleting,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    ChannelStatus { Creating = "CREATING", Active = "ACTIVE", Updating = "UPDATING",
+    Deleting = "DELETING", }
+);
+/// How names are compared.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ComparisonOperator {
+    /// The name begins with the value. On the wire `BEGINS_WITH`.
+    BeginsWith,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(ComparisonOperator { BeginsWith = "BEGINS_WITH", });
+/// Whether the media of a channel is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum MediaStorageStatus {
+    /// It is: master and viewers then talk to the storage session, not to each other. On the wire `ENABLED`.
+    Enabled,
+    /// It is not. On the wire `DISABLED`.
+    Disabled,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    MediaStorageStatus { Enabled = "ENABLED", Disabled = "DISABLED", }
+);
 /// Which endpoints of a channel are asked for.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[non_exhaustive]
@@ -170,6 +227,1651 @@ impl NameValue {
         }
     }
 }
+/// How a channel with one master works.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct SingleMasterConfiguration {
+    /// For how long a message waits for its receiver, in seconds (service default 60). Bounds: 5 to 120. On the wire `MessageTtlSeconds`.
+    #[serde(rename = "MessageTtlSeconds", skip_serializing_if = "Option::is_none")]
+    pub message_ttl_seconds: Option<u32>,
+}
+impl SingleMasterConfiguration {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self { message_ttl_seconds: None }
+    }
+    /// For how long a message waits for its receiver, in seconds (service default 60). Bounds: 5 to 120. On the wire `MessageTtlSeconds`.
+    #[must_use]
+    pub fn message_ttl_seconds(mut self, value: u32) -> Self {
+        self.message_ttl_seconds = Some(value);
+        self
+    }
+}
+impl Default for SingleMasterConfiguration {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl SingleMasterConfiguration {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        if let Some(value) = &self.message_ttl_seconds {
+            checks
+                .range(
+                    rtc_core::validate::Field::new(
+                        "message_ttl_seconds",
+                        "MessageTtlSeconds",
+                    ),
+                    *value,
+                    Some(5),
+                    Some(120),
+                    None,
+                );
+        }
+    }
+}
+/// A tag of a resource.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct Tag {
+    /// The key. Bounds: 1 to 128 characters, letters, digits, spaces and `_.:/=+-@` only. On the wire `Key`.
+    #[serde(rename = "Key")]
+    pub key: String,
+    /// The value. Bounds: at most 256 characters, letters, digits, spaces and `_.:/=+-@` only. On the wire `Value`.
+    #[serde(rename = "Value")]
+    pub value: String,
+}
+impl Tag {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(key: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            value: value.into(),
+        }
+    }
+}
+impl Tag {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        {
+            let value = &self.key;
+            checks
+                .text(rtc_core::validate::Field::new("key", "Key"), value)
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(128))
+                .pattern(
+                    crate::model::pattern::tag_text,
+                    "letters, digits, spaces and `_.:/=+-@` only",
+                )
+                .done();
+        }
+        {
+            let value = &self.value;
+            checks
+                .text(rtc_core::validate::Field::new("value", "Value"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    crate::model::pattern::tag_text,
+                    "letters, digits, spaces and `_.:/=+-@` only",
+                )
+                .done();
+        }
+    }
+}
+/// Which names are listed.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct ChannelNameCondition {
+    /// How names are compared. On the wire `ComparisonOperator`.
+    #[serde(rename = "ComparisonOperator", skip_serializing_if = "Option::is_none")]
+    pub comparison_operator: Option<ComparisonOperator>,
+    /// What they are compared with. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `ComparisonValue`.
+    #[serde(rename = "ComparisonValue", skip_serializing_if = "Option::is_none")]
+    pub comparison_value: Option<String>,
+}
+impl ChannelNameCondition {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            comparison_operator: None,
+            comparison_value: None,
+        }
+    }
+    /// How names are compared. On the wire `ComparisonOperator`.
+    #[must_use]
+    pub fn comparison_operator(mut self, value: impl Into<ComparisonOperator>) -> Self {
+        self.comparison_operator = Some(value.into());
+        self
+    }
+    /// What they are compared with. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `ComparisonValue`.
+    #[must_use]
+    pub fn comparison_value(mut self, value: impl Into<String>) -> Self {
+        self.comparison_value = Some(value.into());
+        self
+    }
+}
+impl Default for ChannelNameCondition {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl ChannelNameCondition {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        if let Some(value) = &self.comparison_operator {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new(
+                        "comparison_operator",
+                        "ComparisonOperator",
+                    ),
+                    value.is_known(),
+                    "BEGINS_WITH",
+                    None,
+                );
+        }
+        if let Some(value) = &self.comparison_value {
+            checks
+                .text(
+                    rtc_core::validate::Field::new(
+                        "comparison_value",
+                        "ComparisonValue",
+                    ),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(256))
+                .pattern(
+                    rtc_core::validate::pattern::name,
+                    "ASCII letters, digits, `_`, `.` and `-` only",
+                )
+                .done();
+        }
+    }
+}
+/// Whether and where media is stored.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct MediaStorageSettings {
+    /// Whether it is stored. On the wire `Status`.
+    #[serde(rename = "Status")]
+    pub status: MediaStorageStatus,
+    /// The stream that it is stored in; needed to enable. Bounds: 1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time). On the wire `StreamARN`.
+    #[serde(rename = "StreamARN", skip_serializing_if = "Option::is_none")]
+    pub stream_arn: Option<String>,
+}
+impl MediaStorageSettings {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(status: impl Into<MediaStorageStatus>) -> Self {
+        Self {
+            status: status.into(),
+            stream_arn: None,
+        }
+    }
+    /// The stream that it is stored in; needed to enable. Bounds: 1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time). On the wire `StreamARN`.
+    #[must_use]
+    pub fn stream_arn(mut self, value: impl Into<String>) -> Self {
+        self.stream_arn = Some(value.into());
+        self
+    }
+}
+impl MediaStorageSettings {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        {
+            let value = &self.status;
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("status", "Status"),
+                    value.is_known(),
+                    "ENABLED, DISABLED",
+                    None,
+                );
+        }
+        if let Some(value) = &self.stream_arn {
+            checks
+                .text(rtc_core::validate::Field::new("stream_arn", "StreamARN"), value)
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(1024))
+                .pattern(
+                    crate::model::pattern::channel_arn,
+                    "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                )
+                .done();
+        }
+    }
+}
+/// Creates a channel. It can be used once its status is ACTIVE: `wait_until_active` waits for that.
+///
+/// `POST /createSignalingChannel`.
+///
+/// Source: Kinesis Video Streams API 2017-09-30, CreateSignalingChannel.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct CreateSignalingChannel {
+    /// Its name, unique in account and region. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `ChannelName`.
+    pub channel_name: String,
+    /// Its kind; a single master when not given. On the wire `ChannelType`.
+    pub channel_type: Option<ChannelType>,
+    /// How messages wait. On the wire `SingleMasterConfiguration`.
+    pub single_master_configuration: Option<SingleMasterConfiguration>,
+    /// Its tags, at most 50. Bounds: at most 50 elements. On the wire `Tags`.
+    pub tags: Vec<Tag>,
+}
+impl CreateSignalingChannel {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(channel_name: impl Into<String>) -> Self {
+        Self {
+            channel_name: channel_name.into(),
+            channel_type: None,
+            single_master_configuration: None,
+            tags: Vec::new(),
+        }
+    }
+    /// Its kind; a single master when not given. On the wire `ChannelType`.
+    #[must_use]
+    pub fn channel_type(mut self, value: impl Into<ChannelType>) -> Self {
+        self.channel_type = Some(value.into());
+        self
+    }
+    /// How messages wait. On the wire `SingleMasterConfiguration`.
+    #[must_use]
+    pub fn single_master_configuration(
+        mut self,
+        value: impl Into<SingleMasterConfiguration>,
+    ) -> Self {
+        self.single_master_configuration = Some(value.into());
+        self
+    }
+    /// Its tags, at most 50. Bounds: at most 50 elements. On the wire `Tags`.
+    #[must_use]
+    pub fn tags(mut self, value: impl IntoIterator<Item = impl Into<Tag>>) -> Self {
+        self.tags = value.into_iter().map(Into::into).collect();
+        self
+    }
+}
+impl CreateSignalingChannel {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.channel_name;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("channel_name", "ChannelName"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(256))
+                .pattern(
+                    rtc_core::validate::pattern::name,
+                    "ASCII letters, digits, `_`, `.` and `-` only",
+                )
+                .done();
+        }
+        if let Some(value) = &self.channel_type {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("channel_type", "ChannelType"),
+                    value.is_known(),
+                    "SINGLE_MASTER, FULL_MESH",
+                    None,
+                );
+        }
+        if let Some(value) = &self.single_master_configuration {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new(
+                        "single_master_configuration",
+                        "SingleMasterConfiguration",
+                    ),
+                    |checks| value.check(checks),
+                );
+        }
+        if !self.tags.is_empty() {
+            checks
+                .count(
+                    rtc_core::validate::Field::new("tags", "Tags"),
+                    self.tags.len(),
+                    None,
+                    Some(50),
+                    None,
+                );
+        }
+        for (index, value) in self.tags.iter().enumerate() {
+            checks
+                .element(
+                    rtc_core::validate::Field::new("tags", "Tags"),
+                    index,
+                    |checks| value.check(checks),
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<Kvs> for CreateSignalingChannel {
+    type Output = crate::channel::CreatedChannel;
+    const META: Meta = Meta::new("create_signaling_channel")
+        .with_auth(rtc_core::Auth::Service("control"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(&self, target: &Target<'_, Kvs>) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/createSignalingChannel");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("ChannelName", &self.channel_name)
+            .optional("ChannelType", self.channel_type.as_ref())
+            .optional(
+                "SingleMasterConfiguration",
+                self.single_master_configuration.as_ref(),
+            )
+            .optional("Tags", (!self.tags.is_empty()).then_some(&self.tags));
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode(self, sent, response)
+    }
+}
+/// Tells about a channel, by its name or its ARN.
+///
+/// `POST /describeSignalingChannel`.
+///
+/// Source: Kinesis Video Streams API 2017-09-30, DescribeSignalingChannel.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DescribeSignalingChannel {
+    /// Its name. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `ChannelName`.
+    pub channel_name: Option<String>,
+    /// The channel. Bounds: 1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time). On the wire `ChannelARN`.
+    pub channel_arn: Option<String>,
+}
+impl DescribeSignalingChannel {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            channel_name: None,
+            channel_arn: None,
+        }
+    }
+    /// Its name. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `ChannelName`.
+    #[must_use]
+    pub fn channel_name(mut self, value: impl Into<String>) -> Self {
+        self.channel_name = Some(value.into());
+        self
+    }
+    /// The channel. Bounds: 1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time). On the wire `ChannelARN`.
+    #[must_use]
+    pub fn channel_arn(mut self, value: impl Into<String>) -> Self {
+        self.channel_arn = Some(value.into());
+        self
+    }
+}
+impl Default for DescribeSignalingChannel {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl DescribeSignalingChannel {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if let Some(value) = &self.channel_name {
+            checks
+                .text(
+                    rtc_core::validate::Field::new("channel_name", "ChannelName"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(256))
+                .pattern(
+                    rtc_core::validate::pattern::name,
+                    "ASCII letters, digits, `_`, `.` and `-` only",
+                )
+                .done();
+        }
+        if let Some(value) = &self.channel_arn {
+            checks
+                .text(rtc_core::validate::Field::new("channel_arn", "ChannelARN"), value)
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(1024))
+                .pattern(
+                    crate::model::pattern::channel_arn,
+                    "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                )
+                .done();
+        }
+        if self.channel_name.is_none() && self.channel_arn.is_none() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("channel_name", "ChannelName"),
+                    rtc_core::Rule::OneOf,
+                    None,
+                    "give the name or the ARN of the channel",
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<Kvs> for DescribeSignalingChannel {
+    type Output = crate::channel::DescribedChannel;
+    const META: Meta = Meta::new("describe_signaling_channel")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("control"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(&self, target: &Target<'_, Kvs>) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/describeSignalingChannel");
+        let body = rtc_core::encode::JsonObject::new()
+            .optional("ChannelName", self.channel_name.as_ref())
+            .optional("ChannelARN", self.channel_arn.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode(self, sent, response)
+    }
+}
+/// Lists the channels of the account in the region: one page of them.
+///
+/// `POST /listSignalingChannels`.
+///
+/// Source: Kinesis Video Streams API 2017-09-30, ListSignalingChannels.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListSignalingChannels {
+    /// How many at most; 500 when not given. Bounds: 1 to 10000. On the wire `MaxResults`.
+    pub max_results: Option<u32>,
+    /// Where the list goes on, from the answer before. Bounds: at most 1024 characters, base64. On the wire `NextToken`.
+    pub next_token: Option<String>,
+    /// Only those whose names begin with something. On the wire `ChannelNameCondition`.
+    pub channel_name_condition: Option<ChannelNameCondition>,
+}
+impl ListSignalingChannels {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            max_results: None,
+            next_token: None,
+            channel_name_condition: None,
+        }
+    }
+    /// How many at most; 500 when not given. Bounds: 1 to 10000. On the wire `MaxResults`.
+    #[must_use]
+    pub fn max_results(mut self, value: u32) -> Self {
+        self.max_results = Some(value);
+        self
+    }
+    /// Where the list goes on, from the answer before. Bounds: at most 1024 characters, base64. On the wire `NextToken`.
+    #[must_use]
+    pub fn next_token(mut self, value: impl Into<String>) -> Self {
+        self.next_token = Some(value.into());
+        self
+    }
+    /// Only those whose names begin with something. On the wire `ChannelNameCondition`.
+    #[must_use]
+    pub fn channel_name_condition(
+        mut self,
+        value: impl Into<ChannelNameCondition>,
+    ) -> Self {
+        self.channel_name_condition = Some(value.into());
+        self
+    }
+}
+impl Default for ListSignalingChannels {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl ListSignalingChannels {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if let Some(value) = &self.max_results {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("max_results", "MaxResults"),
+                    *value,
+                    Some(1),
+                    Some(10000),
+                    None,
+                );
+        }
+        if let Some(value) = &self.next_token {
+            checks
+                .text(rtc_core::validate::Field::new("next_token", "NextToken"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(1024))
+                .pattern(crate::model::pattern::base64_text, "base64")
+                .done();
+        }
+        if let Some(value) = &self.channel_name_condition {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new(
+                        "channel_name_condition",
+                        "ChannelNameCondition",
+                    ),
+                    |checks| value.check(checks),
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<Kvs> for ListSignalingChannels {
+    type Output = crate::channel::ChannelList;
+    const META: Meta = Meta::new("list_signaling_channels")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("control"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(&self, target: &Target<'_, Kvs>) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/listSignalingChannels");
+        let body = rtc_core::encode::JsonObject::new()
+            .optional("MaxResults", self.max_results.as_ref())
+            .optional("NextToken", self.next_token.as_ref())
+            .optional("ChannelNameCondition", self.channel_name_condition.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode(self, sent, response)
+    }
+}
+impl rtc_core::Paged<Kvs> for ListSignalingChannels {
+    type Item = crate::channel::ChannelInfo;
+    fn items(page: Self::Output) -> Vec<Self::Item> {
+        page.channel_info_list
+    }
+    fn next(mut self, page: &Self::Output) -> Option<Self> {
+        self.next_token = Some(
+            rtc_core::next_token(self.next_token.as_deref(), page.next_token.as_deref())?,
+        );
+        Some(self)
+    }
+}
+/// Changes how messages wait in a channel.
+///
+/// `POST /updateSignalingChannel`.
+///
+/// Source: Kinesis Video Streams API 2017-09-30, UpdateSignalingChannel.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct UpdateSignalingChannel {
+    /// The channel. Bounds: 1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time). On the wire `ChannelARN`.
+    pub channel_arn: String,
+    /// The version that is changed, from `describe_signaling_channel`. Bounds: 1 to 64 characters, ASCII letters and digits only. On the wire `CurrentVersion`.
+    pub current_version: String,
+    /// How messages wait. On the wire `SingleMasterConfiguration`.
+    pub single_master_configuration: Option<SingleMasterConfiguration>,
+}
+impl UpdateSignalingChannel {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        channel_arn: impl Into<String>,
+        current_version: impl Into<String>,
+    ) -> Self {
+        Self {
+            channel_arn: channel_arn.into(),
+            current_version: current_version.into(),
+            single_master_configuration: None,
+        }
+    }
+    /// How messages wait. On the wire `SingleMasterConfiguration`.
+    #[must_use]
+    pub fn single_master_configuration(
+        mut self,
+        value: impl Into<SingleMasterConfiguration>,
+    ) -> Self {
+        self.single_master_configuration = Some(value.into());
+        self
+    }
+}
+impl UpdateSignalingChannel {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.channel_arn;
+            checks
+                .text(rtc_core::validate::Field::new("channel_arn", "ChannelARN"), value)
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(1024))
+                .pattern(
+                    crate::model::pattern::channel_arn,
+                    "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                )
+                .done();
+        }
+        {
+            let value = &self.current_version;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("current_version", "CurrentVersion"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(64))
+                .pattern(
+                    rtc_core::validate::pattern::alphanumeric,
+                    "ASCII letters and digits only",
+                )
+                .done();
+        }
+        if let Some(value) = &self.single_master_configuration {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new(
+                        "single_master_configuration",
+                        "SingleMasterConfiguration",
+                    ),
+                    |checks| value.check(checks),
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<Kvs> for UpdateSignalingChannel {
+    type Output = ();
+    const META: Meta = Meta::new("update_signaling_channel")
+        .with_auth(rtc_core::Auth::Service("control"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(&self, target: &Target<'_, Kvs>) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/updateSignalingChannel");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("ChannelARN", &self.channel_arn)
+            .member("CurrentVersion", &self.current_version)
+            .optional(
+                "SingleMasterConfiguration",
+                self.single_master_configuration.as_ref(),
+            );
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Deletes a channel. `wait_until_deleted` waits until it is gone.
+///
+/// `POST /deleteSignalingChannel`.
+///
+/// Source: Kinesis Video Streams API 2017-09-30, DeleteSignalingChannel.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DeleteSignalingChannel {
+    /// The channel. Bounds: 1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time). On the wire `ChannelARN`.
+    pub channel_arn: String,
+    /// The version that is deleted; the latest when not given. Bounds: 1 to 64 characters, ASCII letters and digits only. On the wire `CurrentVersion`.
+    pub current_version: Option<String>,
+}
+impl DeleteSignalingChannel {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(channel_arn: impl Into<String>) -> Self {
+        Self {
+            channel_arn: channel_arn.into(),
+            current_version: None,
+        }
+    }
+    /// The version that is deleted; the latest when not given. Bounds: 1 to 64 characters, ASCII letters and digits only. On the wire `CurrentVersion`.
+    #[must_use]
+    pub fn current_version(mut self, value: impl Into<String>) -> Self {
+        self.current_version = Some(value.into());
+        self
+    }
+}
+impl DeleteSignalingChannel {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.channel_arn;
+            checks
+                .text(rtc_core::validate::Field::new("channel_arn", "ChannelARN"), value)
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(1024))
+                .pattern(
+                    crate::model::pattern::channel_arn,
+                    "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                )
+                .done();
+        }
+        if let Some(value) = &self.current_version {
+            checks
+                .text(
+                    rtc_core::validate::Field::new("current_version", "CurrentVersion"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(64))
+                .pattern(
+                    rtc_core::validate::pattern::alphanumeric,
+                    "ASCII letters and digits only",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<Kvs> for DeleteSignalingChannel {
+    type Output = ();
+    const META: Meta = Meta::new("delete_signaling_channel")
+        .with_auth(rtc_core::Auth::Service("control"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(&self, target: &Target<'_, Kvs>) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/deleteSignalingChannel");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("ChannelARN", &self.channel_arn)
+            .optional("CurrentVersion", self.current_version.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Adds tags to a channel, or changes their values.
+///
+/// `POST /TagResource`.
+///
+/// Source: Kinesis Video Streams API 2017-09-30, TagResource.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct TagResource {
+    /// The channel. Bounds: 1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time). On the wire `ResourceARN`.
+    pub resource_arn: String,
+    /// The tags, 1 to 50. Bounds: 1 to 50 elements. On the wire `Tags`.
+    pub tags: Vec<Tag>,
+}
+impl TagResource {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        resource_arn: impl Into<String>,
+        tags: impl IntoIterator<Item = impl Into<Tag>>,
+    ) -> Self {
+        Self {
+            resource_arn: resource_arn.into(),
+            tags: tags.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+impl TagResource {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.resource_arn;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("resource_arn", "ResourceARN"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(1024))
+                .pattern(
+                    crate::model::pattern::channel_arn,
+                    "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                )
+                .done();
+        }
+        checks
+            .count(
+                rtc_core::validate::Field::new("tags", "Tags"),
+                self.tags.len(),
+                Some(1),
+                Some(50),
+                None,
+            );
+        for (index, value) in self.tags.iter().enumerate() {
+            checks
+                .element(
+                    rtc_core::validate::Field::new("tags", "Tags"),
+                    index,
+                    |checks| value.check(checks),
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<Kvs> for TagResource {
+    type Output = ();
+    const META: Meta = Meta::new("tag_resource")
+        .with_auth(rtc_core::Auth::Service("control"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(&self, target: &Target<'_, Kvs>) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/TagResource");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("ResourceARN", &self.resource_arn)
+            .member("Tags", &self.tags);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Takes tags away from a channel.
+///
+/// `POST /UntagResource`.
+///
+/// Source: Kinesis Video Streams API 2017-09-30, UntagResource.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct UntagResource {
+    /// The channel. Bounds: 1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time). On the wire `ResourceARN`.
+    pub resource_arn: String,
+    /// The keys of the tags, 1 to 50. Bounds: 1 to 50 elements, letters, digits, spaces and `_.:/=+-@` only. On the wire `TagKeyList`.
+    pub tag_key_list: Vec<String>,
+}
+impl UntagResource {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        resource_arn: impl Into<String>,
+        tag_key_list: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        Self {
+            resource_arn: resource_arn.into(),
+            tag_key_list: tag_key_list.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+impl UntagResource {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.resource_arn;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("resource_arn", "ResourceARN"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(1024))
+                .pattern(
+                    crate::model::pattern::channel_arn,
+                    "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                )
+                .done();
+        }
+        checks
+            .count(
+                rtc_core::validate::Field::new("tag_key_list", "TagKeyList"),
+                self.tag_key_list.len(),
+                Some(1),
+                Some(50),
+                None,
+            );
+        for value in &self.tag_key_list {
+            checks
+                .text(
+                    rtc_core::validate::Field::new("tag_key_list", "TagKeyList"),
+                    value,
+                )
+                .pattern(
+                    crate::model::pattern::tag_text,
+                    "letters, digits, spaces and `_.:/=+-@` only",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<Kvs> for UntagResource {
+    type Output = ();
+    const META: Meta = Meta::new("untag_resource")
+        .with_auth(rtc_core::Auth::Service("control"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(&self, target: &Target<'_, Kvs>) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/UntagResource");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("ResourceARN", &self.resource_arn)
+            .member("TagKeyList", &self.tag_key_list);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Lists the tags of a channel: one page of them.
+///
+/// `POST /ListTagsForResource`.
+///
+/// Source: Kinesis Video Streams API 2017-09-30, ListTagsForResource.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListTagsForResource {
+    /// The channel. Bounds: 1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time). On the wire `ResourceARN`.
+    pub resource_arn: String,
+    /// Where the list goes on, from the answer before. Bounds: at most 1024 characters, base64. On the wire `NextToken`.
+    pub next_token: Option<String>,
+}
+impl ListTagsForResource {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(resource_arn: impl Into<String>) -> Self {
+        Self {
+            resource_arn: resource_arn.into(),
+            next_token: None,
+        }
+    }
+    /// Where the list goes on, from the answer before. Bounds: at most 1024 characters, base64. On the wire `NextToken`.
+    #[must_use]
+    pub fn next_token(mut self, value: impl Into<String>) -> Self {
+        self.next_token = Some(value.into());
+        self
+    }
+}
+impl ListTagsForResource {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.resource_arn;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("resource_arn", "ResourceARN"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(1024))
+                .pattern(
+                    crate::model::pattern::channel_arn,
+                    "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                )
+                .done();
+        }
+        if let Some(value) = &self.next_token {
+            checks
+                .text(rtc_core::validate::Field::new("next_token", "NextToken"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(1024))
+                .pattern(crate::model::pattern::base64_text, "base64")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<Kvs> for ListTagsForResource {
+    type Output = crate::channel::TagList;
+    const META: Meta = Meta::new("list_tags_for_resource")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("control"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(&self, target: &Target<'_, Kvs>) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/ListTagsForResource");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("ResourceARN", &self.resource_arn)
+            .optional("NextToken", self.next_token.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode(self, sent, response)
+    }
+}
+/// Tells whether and where the media of a channel is stored.
+///
+/// `POST /describeMediaStorageConfiguration`.
+///
+/// Source: Kinesis Video Streams API 2017-09-30, DescribeMediaStorageConfiguration.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DescribeMediaStorageConfiguration {
+    /// Its name. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `ChannelName`.
+    pub channel_name: Option<String>,
+    /// The channel. Bounds: 1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time). On the wire `ChannelARN`.
+    pub channel_arn: Option<String>,
+}
+impl DescribeMediaStorageConfiguration {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            channel_name: None,
+            channel_arn: None,
+        }
+    }
+    /// Its name. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `ChannelName`.
+    #[must_use]
+    pub fn channel_name(mut self, value: impl Into<String>) -> Self {
+        self.channel_name = Some(value.into());
+        self
+    }
+    /// The channel. Bounds: 1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time). On the wire `ChannelARN`.
+    #[must_use]
+    pub fn channel_arn(mut self, value: impl Into<String>) -> Self {
+        self.channel_arn = Some(value.into());
+        self
+    }
+}
+impl Default for DescribeMediaStorageConfiguration {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl DescribeMediaStorageConfiguration {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if let Some(value) = &self.channel_name {
+            checks
+                .text(
+                    rtc_core::validate::Field::new("channel_name", "ChannelName"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(256))
+                .pattern(
+                    rtc_core::validate::pattern::name,
+                    "ASCII letters, digits, `_`, `.` and `-` only",
+                )
+                .done();
+        }
+        if let Some(value) = &self.channel_arn {
+            checks
+                .text(rtc_core::validate::Field::new("channel_arn", "ChannelARN"), value)
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(1024))
+                .pattern(
+                    crate::model::pattern::channel_arn,
+                    "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                )
+                .done();
+        }
+        if self.channel_name.is_none() && self.channel_arn.is_none() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("channel_name", "ChannelName"),
+                    rtc_core::Rule::OneOf,
+                    None,
+                    "give the name or the ARN of the channel",
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<Kvs> for DescribeMediaStorageConfiguration {
+    type Output = crate::channel::DescribedMediaStorage;
+    const META: Meta = Meta::new("describe_media_storage_configuration")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("control"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(&self, target: &Target<'_, Kvs>) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/describeMediaStorageConfiguration");
+        let body = rtc_core::encode::JsonObject::new()
+            .optional("ChannelName", self.channel_name.as_ref())
+            .optional("ChannelARN", self.channel_arn.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode(self, sent, response)
+    }
+}
+/// Has the media of a channel stored in a stream, or no longer.
+///
+/// `POST /updateMediaStorageConfiguration`.
+///
+/// Source: Kinesis Video Streams API 2017-09-30, UpdateMediaStorageConfiguration.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct UpdateMediaStorageConfiguration {
+    /// The channel. Bounds: 1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time). On the wire `ChannelARN`.
+    pub channel_arn: String,
+    /// Whether and where. On the wire `MediaStorageConfiguration`.
+    pub media_storage_configuration: MediaStorageSettings,
+}
+impl UpdateMediaStorageConfiguration {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        channel_arn: impl Into<String>,
+        media_storage_configuration: impl Into<MediaStorageSettings>,
+    ) -> Self {
+        Self {
+            channel_arn: channel_arn.into(),
+            media_storage_configuration: media_storage_configuration.into(),
+        }
+    }
+}
+impl UpdateMediaStorageConfiguration {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.channel_arn;
+            checks
+                .text(rtc_core::validate::Field::new("channel_arn", "ChannelARN"), value)
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(1024))
+                .pattern(
+                    crate::model::pattern::channel_arn,
+                    "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                )
+                .done();
+        }
+        {
+            let value = &self.media_storage_configuration;
+            checks
+                .nested(
+                    rtc_core::validate::Field::new(
+                        "media_storage_configuration",
+                        "MediaStorageConfiguration",
+                    ),
+                    |checks| value.check(checks),
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<Kvs> for UpdateMediaStorageConfiguration {
+    type Output = ();
+    const META: Meta = Meta::new("update_media_storage_configuration")
+        .with_auth(rtc_core::Auth::Service("control"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(&self, target: &Target<'_, Kvs>) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/updateMediaStorageConfiguration");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("ChannelARN", &self.channel_arn)
+            .member("MediaStorageConfiguration", &self.media_storage_configuration);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Tells which channel stores its media in a stream.
+///
+/// `POST /describeMappedResourceConfiguration`.
+///
+/// Source: Kinesis Video Streams API 2017-09-30, DescribeMappedResourceConfiguration.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DescribeMappedResourceConfiguration {
+    /// The name of the stream. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `StreamName`.
+    pub stream_name: Option<String>,
+    /// The ARN of the stream. Bounds: 1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time). On the wire `StreamARN`.
+    pub stream_arn: Option<String>,
+    /// How many at most: 1. Bounds: 1 to 1. On the wire `MaxResults`.
+    pub max_results: Option<u32>,
+    /// Where the list goes on, from the answer before. Bounds: at most 1024 characters, base64. On the wire `NextToken`.
+    pub next_token: Option<String>,
+}
+impl DescribeMappedResourceConfiguration {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            stream_name: None,
+            stream_arn: None,
+            max_results: None,
+            next_token: None,
+        }
+    }
+    /// The name of the stream. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `StreamName`.
+    #[must_use]
+    pub fn stream_name(mut self, value: impl Into<String>) -> Self {
+        self.stream_name = Some(value.into());
+        self
+    }
+    /// The ARN of the stream. Bounds: 1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time). On the wire `StreamARN`.
+    #[must_use]
+    pub fn stream_arn(mut self, value: impl Into<String>) -> Self {
+        self.stream_arn = Some(value.into());
+        self
+    }
+    /// How many at most: 1. Bounds: 1 to 1. On the wire `MaxResults`.
+    #[must_use]
+    pub fn max_results(mut self, value: u32) -> Self {
+        self.max_results = Some(value);
+        self
+    }
+    /// Where the list goes on, from the answer before. Bounds: at most 1024 characters, base64. On the wire `NextToken`.
+    #[must_use]
+    pub fn next_token(mut self, value: impl Into<String>) -> Self {
+        self.next_token = Some(value.into());
+        self
+    }
+}
+impl Default for DescribeMappedResourceConfiguration {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl DescribeMappedResourceConfiguration {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if let Some(value) = &self.stream_name {
+            checks
+                .text(rtc_core::validate::Field::new("stream_name", "StreamName"), value)
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(256))
+                .pattern(
+                    rtc_core::validate::pattern::name,
+                    "ASCII letters, digits, `_`, `.` and `-` only",
+                )
+                .done();
+        }
+        if let Some(value) = &self.stream_arn {
+            checks
+                .text(rtc_core::validate::Field::new("stream_arn", "StreamARN"), value)
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(1024))
+                .pattern(
+                    crate::model::pattern::channel_arn,
+                    "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                )
+                .done();
+        }
+        if let Some(value) = &self.max_results {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("max_results", "MaxResults"),
+                    *value,
+                    Some(1),
+                    Some(1),
+                    None,
+                );
+        }
+        if let Some(value) = &self.next_token {
+            checks
+                .text(rtc_core::validate::Field::new("next_token", "NextToken"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(1024))
+                .pattern(crate::model::pattern::base64_text, "base64")
+                .done();
+        }
+        if self.stream_name.is_none() && self.stream_arn.is_none() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("stream_name", "StreamName"),
+                    rtc_core::Rule::OneOf,
+                    None,
+                    "give the name or the ARN of the stream",
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<Kvs> for DescribeMappedResourceConfiguration {
+    type Output = crate::channel::MappedResources;
+    const META: Meta = Meta::new("describe_mapped_resource_configuration")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("control"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(&self, target: &Target<'_, Kvs>) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/describeMappedResourceConfiguration");
+        let body = rtc_core::encode::JsonObject::new()
+            .optional("StreamName", self.stream_name.as_ref())
+            .optional("StreamARN", self.stream_arn.as_ref())
+            .optional("MaxResults", self.max_results.as_ref())
+            .optional("NextToken", self.next_token.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode(self, sent, response)
+    }
+}
+impl rtc_core::Paged<Kvs> for DescribeMappedResourceConfiguration {
+    type Item = crate::channel::MappedResource;
+    fn items(page: Self::Output) -> Vec<Self::Item> {
+        page.mapped_resource_configuration_list
+    }
+    fn next(mut self, page: &Self::Output) -> Option<Self> {
+        self.next_token = Some(
+            rtc_core::next_token(self.next_token.as_deref(), page.next_token.as_deref())?,
+        );
+        Some(self)
+    }
+}
+/// Sends an SDP offer of an Alexa device to the master and waits for its answer. Send it to the channel's HTTPS endpoint; it takes as long as a message may wait (5 to 120 seconds).
+///
+/// `POST /v1/send-alexa-offer-to-master`.
+///
+/// Source: Kinesis Video Streams Signaling API 2019-12-04, SendAlexaOfferToMaster.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SendAlexaOfferToMaster {
+    /// The channel. Bounds: 1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time). On the wire `ChannelARN`.
+    pub channel_arn: String,
+    /// The id of the sender. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `SenderClientId`.
+    pub sender_client_id: String,
+    /// The offer in base64. Bounds: 1 to 10000 characters, base64. On the wire `MessagePayload`.
+    pub message_payload: String,
+}
+impl SendAlexaOfferToMaster {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        channel_arn: impl Into<String>,
+        sender_client_id: impl Into<String>,
+        message_payload: impl Into<String>,
+    ) -> Self {
+        Self {
+            channel_arn: channel_arn.into(),
+            sender_client_id: sender_client_id.into(),
+            message_payload: message_payload.into(),
+        }
+    }
+}
+impl SendAlexaOfferToMaster {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.channel_arn;
+            checks
+                .text(rtc_core::validate::Field::new("channel_arn", "ChannelARN"), value)
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(1024))
+                .pattern(
+                    crate::model::pattern::channel_arn,
+                    "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                )
+                .done();
+        }
+        {
+            let value = &self.sender_client_id;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("sender_client_id", "SenderClientId"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(256))
+                .pattern(
+                    rtc_core::validate::pattern::name,
+                    "ASCII letters, digits, `_`, `.` and `-` only",
+                )
+                .done();
+        }
+        {
+            let value = &self.message_payload;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("message_payload", "MessagePayload"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(10000))
+                .pattern(crate::model::pattern::base64_text, "base64")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<Kvs> for SendAlexaOfferToMaster {
+    type Output = crate::channel::AlexaAnswer;
+    const META: Meta = Meta::new("send_alexa_offer_to_master")
+        .with_auth(rtc_core::Auth::Service("data"))
+        .with_timeout(std::time::Duration::from_millis(130000));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(&self, target: &Target<'_, Kvs>) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/send-alexa-offer-to-master");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("ChannelARN", &self.channel_arn)
+            .member("SenderClientId", &self.sender_client_id)
+            .member("MessagePayload", &self.message_payload);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode(self, sent, response)
+    }
+}
+/// Has the storage session join a channel: it sends an offer to the connected master. Send it to the channel's WEBRTC endpoint; `Channel::join_storage_session` finds that. At most 2 calls per second and channel.
+///
+/// `POST /joinStorageSession`.
+///
+/// Source: Kinesis Video WebRTC Storage API 2018-05-10, JoinStorageSession.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct JoinStorageSession {
+    /// The channel. Bounds: 1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time). On the wire `channelArn`.
+    pub channel_arn: String,
+}
+impl JoinStorageSession {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(channel_arn: impl Into<String>) -> Self {
+        Self {
+            channel_arn: channel_arn.into(),
+        }
+    }
+}
+impl JoinStorageSession {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.channel_arn;
+            checks
+                .text(rtc_core::validate::Field::new("channel_arn", "channelArn"), value)
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(1024))
+                .pattern(
+                    crate::model::pattern::channel_arn,
+                    "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<Kvs> for JoinStorageSession {
+    type Output = ();
+    const META: Meta = Meta::new("join_storage_session")
+        .with_auth(rtc_core::Auth::Service("storage"))
+        .with_max_attempts(2);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(&self, target: &Target<'_, Kvs>) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/joinStorageSession");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("channelArn", &self.channel_arn);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Has the storage session join a channel as the peer of a viewer: it sends an offer to that viewer. Send it to the channel's WEBRTC endpoint; `Channel::join_storage_session_as_viewer` finds that.
+///
+/// `POST /joinStorageSessionAsViewer`.
+///
+/// Source: Kinesis Video WebRTC Storage API 2018-05-10, JoinStorageSessionAsViewer.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct JoinStorageSessionAsViewer {
+    /// The channel. Bounds: 1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time). On the wire `channelArn`.
+    pub channel_arn: String,
+    /// The id of the viewer. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `clientId`.
+    pub client_id: String,
+}
+impl JoinStorageSessionAsViewer {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(channel_arn: impl Into<String>, client_id: impl Into<String>) -> Self {
+        Self {
+            channel_arn: channel_arn.into(),
+            client_id: client_id.into(),
+        }
+    }
+}
+impl JoinStorageSessionAsViewer {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.channel_arn;
+            checks
+                .text(rtc_core::validate::Field::new("channel_arn", "channelArn"), value)
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(1024))
+                .pattern(
+                    crate::model::pattern::channel_arn,
+                    "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                )
+                .done();
+        }
+        {
+            let value = &self.client_id;
+            checks
+                .text(rtc_core::validate::Field::new("client_id", "clientId"), value)
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(256))
+                .pattern(
+                    rtc_core::validate::pattern::name,
+                    "ASCII letters, digits, `_`, `.` and `-` only",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<Kvs> for JoinStorageSessionAsViewer {
+    type Output = ();
+    const META: Meta = Meta::new("join_storage_session_as_viewer")
+        .with_auth(rtc_core::Auth::Service("storage"))
+        .with_max_attempts(2);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(&self, target: &Target<'_, Kvs>) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/joinStorageSessionAsViewer");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("channelArn", &self.channel_arn)
+            .member("clientId", &self.client_id);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
 /// Tells the endpoints of a channel: where its WebSocket, its data plane and its storage session are.
 ///
 /// `POST /getSignalingChannelEndpoint`.
@@ -260,7 +1962,7 @@ impl Operation<Kvs> for GetSignalingChannelEndpoint {
         sent: &Uri,
         response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        crate::model::decode_endpoints(self, sent, response)
+        crate::model::decode(self, sent, response)
     }
 }
 /// Gets TURN servers with credentials of a channel. Send it to the channel's HTTPS endpoint; `ice_servers` finds that by itself and caches the answer. At most 5 calls per second and channel.
@@ -384,7 +2086,7 @@ impl Operation<Kvs> for GetIceServerConfig {
         sent: &Uri,
         response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        crate::model::decode_ice_server_config(self, sent, response)
+        crate::model::decode(self, sent, response)
     }
 }
 /// Gives the ICE servers of a channel, ready for a peer connection: STUN first, then TURN. Finds the endpoint, asks it, and caches both; concurrent calls share one request.
@@ -1040,6 +2742,411 @@ impl StunUrl {
                 .text(rtc_core::validate::Field::new("region", "region"), value)
                 .length(rtc_core::validate::Unit::Chars, Some(1), Some(63))
                 .pattern(crate::model::pattern::region, "a region such as us-west-2")
+                .done();
+        }
+        checks.finish()
+    }
+}
+/// Connects to a channel as its master: the signaling WebSocket, which stays connected until it is closed.
+///
+/// Source: Kinesis Video Streams WebRTC developer guide, ConnectAsMaster.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ConnectAsMaster {
+    /// The channel. Bounds: 1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time). On the wire `ChannelARN`.
+    pub channel_arn: String,
+    /// Must not be given: a master has no client id. On the wire `X-Amz-ClientId`.
+    pub client_id: Option<String>,
+    /// The channel's WSS endpoint for the role MASTER, `wss://host`; asked for when not given.
+    pub endpoint: Option<String>,
+}
+impl ConnectAsMaster {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(channel_arn: impl Into<String>) -> Self {
+        Self {
+            channel_arn: channel_arn.into(),
+            client_id: None,
+            endpoint: None,
+        }
+    }
+    /// Must not be given: a master has no client id. On the wire `X-Amz-ClientId`.
+    #[must_use]
+    pub fn client_id(mut self, value: impl Into<String>) -> Self {
+        self.client_id = Some(value.into());
+        self
+    }
+    /// The channel's WSS endpoint for the role MASTER, `wss://host`; asked for when not given.
+    #[must_use]
+    pub fn endpoint(mut self, value: impl Into<String>) -> Self {
+        self.endpoint = Some(value.into());
+        self
+    }
+}
+impl ConnectAsMaster {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.channel_arn;
+            checks
+                .text(rtc_core::validate::Field::new("channel_arn", "ChannelARN"), value)
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(1024))
+                .pattern(
+                    crate::model::pattern::channel_arn,
+                    "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                )
+                .done();
+        }
+        if self.client_id.is_some() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("client_id", "X-Amz-ClientId"),
+                    rtc_core::Rule::Forbidden,
+                    None,
+                    "must not be given: a master has no client id",
+                );
+        }
+        crate::presign::check_connect_as_master(self, &mut checks);
+        checks.finish()
+    }
+}
+/// Connects to a channel as a viewer: the signaling WebSocket, which stays connected until it is closed.
+///
+/// Source: Kinesis Video Streams WebRTC developer guide, ConnectAsViewer.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ConnectAsViewer {
+    /// The channel. Bounds: 1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time). On the wire `ChannelARN`.
+    pub channel_arn: String,
+    /// The viewer's id, unique among the viewers of the channel. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only, and must not start with `AWS_`. On the wire `X-Amz-ClientId`.
+    pub client_id: String,
+    /// The channel's WSS endpoint for the role VIEWER, `wss://host`; asked for when not given.
+    pub endpoint: Option<String>,
+}
+impl ConnectAsViewer {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(channel_arn: impl Into<String>, client_id: impl Into<String>) -> Self {
+        Self {
+            channel_arn: channel_arn.into(),
+            client_id: client_id.into(),
+            endpoint: None,
+        }
+    }
+    /// The channel's WSS endpoint for the role VIEWER, `wss://host`; asked for when not given.
+    #[must_use]
+    pub fn endpoint(mut self, value: impl Into<String>) -> Self {
+        self.endpoint = Some(value.into());
+        self
+    }
+}
+impl ConnectAsViewer {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.channel_arn;
+            checks
+                .text(rtc_core::validate::Field::new("channel_arn", "ChannelARN"), value)
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(1024))
+                .pattern(
+                    crate::model::pattern::channel_arn,
+                    "an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                )
+                .done();
+        }
+        {
+            let value = &self.client_id;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("client_id", "X-Amz-ClientId"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(256))
+                .pattern(
+                    crate::model::pattern::viewer_id,
+                    "ASCII letters, digits, `_`, `.` and `-` only, and must not start with `AWS_`",
+                )
+                .done();
+        }
+        crate::presign::check_connect_as_viewer(self, &mut checks);
+        checks.finish()
+    }
+}
+/// Sends an SDP offer over a connected channel.
+///
+/// Source: Kinesis Video Streams WebRTC developer guide, SendSdpOffer.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SendOffer {
+    /// The offer.
+    pub sdp: rtc_core::Secret,
+    /// The viewer that it is for; the master must name it, a viewer must not. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `recipientClientId`.
+    pub recipient_client_id: Option<String>,
+    /// A name for this message, so that a failure is told to its sender. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `correlationId`.
+    pub correlation_id: Option<String>,
+}
+impl SendOffer {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(sdp: impl Into<rtc_core::Secret>) -> Self {
+        Self {
+            sdp: sdp.into(),
+            recipient_client_id: None,
+            correlation_id: None,
+        }
+    }
+    /// The viewer that it is for; the master must name it, a viewer must not. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `recipientClientId`.
+    #[must_use]
+    pub fn recipient_client_id(mut self, value: impl Into<String>) -> Self {
+        self.recipient_client_id = Some(value.into());
+        self
+    }
+    /// A name for this message, so that a failure is told to its sender. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `correlationId`.
+    #[must_use]
+    pub fn correlation_id(mut self, value: impl Into<String>) -> Self {
+        self.correlation_id = Some(value.into());
+        self
+    }
+}
+impl SendOffer {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.sdp;
+            checks
+                .text(rtc_core::validate::Field::new("sdp", "sdp"), value.expose())
+                .not_empty()
+                .done();
+        }
+        if let Some(value) = &self.recipient_client_id {
+            checks
+                .text(
+                    rtc_core::validate::Field::new(
+                        "recipient_client_id",
+                        "recipientClientId",
+                    ),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(256))
+                .pattern(
+                    rtc_core::validate::pattern::name,
+                    "ASCII letters, digits, `_`, `.` and `-` only",
+                )
+                .done();
+        }
+        if let Some(value) = &self.correlation_id {
+            checks
+                .text(
+                    rtc_core::validate::Field::new("correlation_id", "correlationId"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(256))
+                .pattern(
+                    rtc_core::validate::pattern::name,
+                    "ASCII letters, digits, `_`, `.` and `-` only",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+/// Sends an SDP answer over a connected channel.
+///
+/// Source: Kinesis Video Streams WebRTC developer guide, SendSdpAnswer.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SendAnswer {
+    /// The answer.
+    pub sdp: rtc_core::Secret,
+    /// The viewer that it is for; the master must name it, a viewer must not. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `recipientClientId`.
+    pub recipient_client_id: Option<String>,
+    /// A name for this message, so that a failure is told to its sender. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `correlationId`.
+    pub correlation_id: Option<String>,
+}
+impl SendAnswer {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(sdp: impl Into<rtc_core::Secret>) -> Self {
+        Self {
+            sdp: sdp.into(),
+            recipient_client_id: None,
+            correlation_id: None,
+        }
+    }
+    /// The viewer that it is for; the master must name it, a viewer must not. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `recipientClientId`.
+    #[must_use]
+    pub fn recipient_client_id(mut self, value: impl Into<String>) -> Self {
+        self.recipient_client_id = Some(value.into());
+        self
+    }
+    /// A name for this message, so that a failure is told to its sender. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `correlationId`.
+    #[must_use]
+    pub fn correlation_id(mut self, value: impl Into<String>) -> Self {
+        self.correlation_id = Some(value.into());
+        self
+    }
+}
+impl SendAnswer {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.sdp;
+            checks
+                .text(rtc_core::validate::Field::new("sdp", "sdp"), value.expose())
+                .not_empty()
+                .done();
+        }
+        if let Some(value) = &self.recipient_client_id {
+            checks
+                .text(
+                    rtc_core::validate::Field::new(
+                        "recipient_client_id",
+                        "recipientClientId",
+                    ),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(256))
+                .pattern(
+                    rtc_core::validate::pattern::name,
+                    "ASCII letters, digits, `_`, `.` and `-` only",
+                )
+                .done();
+        }
+        if let Some(value) = &self.correlation_id {
+            checks
+                .text(
+                    rtc_core::validate::Field::new("correlation_id", "correlationId"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(256))
+                .pattern(
+                    rtc_core::validate::pattern::name,
+                    "ASCII letters, digits, `_`, `.` and `-` only",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+/// Sends an ICE candidate over a connected channel.
+///
+/// Source: Kinesis Video Streams WebRTC developer guide, SendIceCandidate.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SendIceCandidate {
+    /// The candidate; empty to tell that there are no more.
+    pub candidate: rtc_core::Secret,
+    /// The media section, by name. On the wire `sdpMid`.
+    pub sdp_mid: Option<String>,
+    /// The media section, by number. Bounds: at most 65535. On the wire `sdpMLineIndex`.
+    pub sdp_m_line_index: Option<u32>,
+    /// The viewer that it is for; the master must name it, a viewer must not. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `recipientClientId`.
+    pub recipient_client_id: Option<String>,
+    /// A name for this message, so that a failure is told to its sender. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `correlationId`.
+    pub correlation_id: Option<String>,
+}
+impl SendIceCandidate {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(candidate: impl Into<rtc_core::Secret>) -> Self {
+        Self {
+            candidate: candidate.into(),
+            sdp_mid: None,
+            sdp_m_line_index: None,
+            recipient_client_id: None,
+            correlation_id: None,
+        }
+    }
+    /// The media section, by name. On the wire `sdpMid`.
+    #[must_use]
+    pub fn sdp_mid(mut self, value: impl Into<String>) -> Self {
+        self.sdp_mid = Some(value.into());
+        self
+    }
+    /// The media section, by number. Bounds: at most 65535. On the wire `sdpMLineIndex`.
+    #[must_use]
+    pub fn sdp_m_line_index(mut self, value: u32) -> Self {
+        self.sdp_m_line_index = Some(value);
+        self
+    }
+    /// The viewer that it is for; the master must name it, a viewer must not. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `recipientClientId`.
+    #[must_use]
+    pub fn recipient_client_id(mut self, value: impl Into<String>) -> Self {
+        self.recipient_client_id = Some(value.into());
+        self
+    }
+    /// A name for this message, so that a failure is told to its sender. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `correlationId`.
+    #[must_use]
+    pub fn correlation_id(mut self, value: impl Into<String>) -> Self {
+        self.correlation_id = Some(value.into());
+        self
+    }
+}
+impl SendIceCandidate {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if let Some(value) = &self.sdp_m_line_index {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("sdp_m_line_index", "sdpMLineIndex"),
+                    *value,
+                    None,
+                    Some(65535),
+                    None,
+                );
+        }
+        if let Some(value) = &self.recipient_client_id {
+            checks
+                .text(
+                    rtc_core::validate::Field::new(
+                        "recipient_client_id",
+                        "recipientClientId",
+                    ),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(256))
+                .pattern(
+                    rtc_core::validate::pattern::name,
+                    "ASCII letters, digits, `_`, `.` and `-` only",
+                )
+                .done();
+        }
+        if let Some(value) = &self.correlation_id {
+            checks
+                .text(
+                    rtc_core::validate::Field::new("correlation_id", "correlationId"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(256))
+                .pattern(
+                    rtc_core::validate::pattern::name,
+                    "ASCII letters, digits, `_`, `.` and `-` only",
+                )
                 .done();
         }
         checks.finish()

@@ -197,6 +197,11 @@ impl IceCache {
         self.slots().remove(key);
     }
 
+    /// Forgets all keys of a channel, as [`invalidate`](Self::invalidate) does.
+    pub fn invalidate_channel(&self, channel_arn: &str) {
+        self.slots().retain(|key, _| key.channel_arn != channel_arn);
+    }
+
     /// Forgets everything.
     pub fn clear(&self) {
         self.slots().clear();

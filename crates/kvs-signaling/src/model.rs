@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use serde_with::{DeserializeAs, Same};
 
-use crate::operation::{GetIceServerConfig, GetSignalingChannelEndpoint, Protocol};
+use crate::operation::Protocol;
 
 /// The forms that only this provider has.
 pub(crate) mod pattern {
@@ -27,6 +27,16 @@ pub(crate) mod pattern {
     /// The id of a viewer; the prefix `AWS_` is reserved in any case.
     pub(crate) fn viewer_id(text: &str) -> bool {
         name(text) && !text.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws_"))
+    }
+
+    /// The characters of base64.
+    pub(crate) fn base64_text(text: &str) -> bool {
+        text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='))
+    }
+
+    /// What the key or the value of a tag may hold.
+    pub(crate) fn tag_text(text: &str) -> bool {
+        text.chars().all(|c| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c))
     }
 
     /// A region: words of lower-case letters and digits between hyphens, so that it stays one label of a host.
@@ -157,7 +167,7 @@ impl From<ChannelArn> for String {
 }
 
 /// Reads an object only from an object, and of a member that stands twice the last one.
-struct Object;
+pub(crate) struct Object;
 
 impl<'de, T: DeserializeOwned> DeserializeAs<'de, T> for Object {
     fn deserialize_as<D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
@@ -234,11 +244,12 @@ impl Serialize for ChannelEndpoints {
     }
 }
 
-pub(crate) fn decode_endpoints(
-    _operation: &GetSignalingChannelEndpoint,
+/// Reads any answer of this service: an object, leniently inside.
+pub(crate) fn decode<O, T: DeserializeOwned>(
+    _operation: &O,
     _sent: &Uri,
     response: &Response<Bytes>,
-) -> Result<ChannelEndpoints, DecodeError> {
+) -> Result<T, DecodeError> {
     decode_object(response.body())
 }
 
@@ -300,12 +311,4 @@ impl Serialize for TurnServer {
         out.serialize_field("username_expiry_epoch", &self.username_expiry_epoch())?;
         out.end()
     }
-}
-
-pub(crate) fn decode_ice_server_config(
-    _operation: &GetIceServerConfig,
-    _sent: &Uri,
-    response: &Response<Bytes>,
-) -> Result<IceServerConfig, DecodeError> {
-    decode_object(response.body())
 }

@@ -10,7 +10,10 @@ use serde::Serialize;
 
 use crate::canonical::{self, AmzDate, Parameter};
 use crate::credentials::Credentials;
-use crate::operation::{NameValue, PresignConnectAsMaster, PresignConnectAsViewer, SignRequest, SigningMode};
+use crate::operation::{
+    ConnectAsMaster, ConnectAsViewer, NameValue, PresignConnectAsMaster, PresignConnectAsViewer, SignRequest,
+    SigningMode,
+};
 use crate::sigv4::{ALGORITHM, DayKey, Signer, push_authorization, without_default_port};
 
 /// For how many seconds a URL to connect with is valid, as in the JavaScript SDK.
@@ -92,6 +95,14 @@ pub(crate) fn check_master(request: &PresignConnectAsMaster, checks: &mut Checks
 
 pub(crate) fn check_viewer(request: &PresignConnectAsViewer, checks: &mut Checks) {
     check_connect(request.endpoint.as_deref(), &request.query, checks);
+}
+
+pub(crate) fn check_connect_as_master(request: &ConnectAsMaster, checks: &mut Checks) {
+    check_connect(request.endpoint.as_deref(), &[], checks);
+}
+
+pub(crate) fn check_connect_as_viewer(request: &ConnectAsViewer, checks: &mut Checks) {
+    check_connect(request.endpoint.as_deref(), &[], checks);
 }
 
 fn check_connect(endpoint: Option<&str>, query: &[NameValue], checks: &mut Checks) {

@@ -1549,7 +1549,7 @@ impl Operation<MediaSfu> for CreateRoom {
         let path = crate::endpoint::room_path(target, "create_room");
         let request = RequestBuilder::new(Method::POST, target.base).path(&path);
         let body = rtc_core::encode::JsonObject::new()
-            .member("action", "create")
+            .member("action", &"create")
             .member("userName", &self.user_name)
             .member("duration", &self.duration)
             .member("capacity", &self.capacity)
@@ -1725,7 +1725,7 @@ impl Operation<MediaSfu> for JoinRoom {
         let path = crate::endpoint::room_path(target, "join_room");
         let request = RequestBuilder::new(Method::POST, target.base).path(&path);
         let body = rtc_core::encode::JsonObject::new()
-            .member("action", "join")
+            .member("action", &"join")
             .member("meetingID", &self.meeting_id)
             .member("userName", &self.user_name)
             .optional("secureCode", self.secure_code.as_ref())

@@ -6,12 +6,21 @@ use rtc_core::{Caller, ClientConfig, Clock as _, env};
 
 use crate::credentials::{Credentials, OpenTok};
 use crate::error::Result;
-use crate::operation::{Call, CreateSession, DecodeSessionId, GenerateToken, VerifyToken};
+use crate::operation::{
+    Call, CreateSession, DecodeSessionId, GenerateToken, ParseWebhook, VerifyToken, VerifyWebhook,
+};
 use crate::session_id::{SessionId, SessionIdParts};
 use crate::token::{self, Token, VerifiedToken};
+use crate::webhook::{WebhookEvent, WebhookVerifier};
 
-/// The service's own address.
-const BASE: &str = "https://api.opentok.com";
+mod account;
+mod archives;
+mod broadcasts;
+mod media;
+mod moderation;
+
+/// The largest answer, in bytes: a page of 1000 archives with long signed URLs takes some 2 MiB.
+const LARGEST_ANSWER: u64 = 8 * 1024 * 1024;
 /// The name and version in the User-Agent.
 const AGENT: &str = concat!("rtc-opentok/", env!("CARGO_PKG_VERSION"));
 
@@ -26,11 +35,18 @@ pub struct Client {
 #[must_use = "a builder does nothing until it is built"]
 pub struct ClientBuilder {
     credentials: Credentials,
+    account: Option<Credentials>,
     config: ClientConfig,
 }
 
 impl ClientBuilder {
     rtc_core::config_setters!();
+
+    /// The account's own key and secret, which the calls about projects are made with.
+    pub fn account(mut self, account: Credentials) -> Self {
+        self.account = Some(account);
+        self
+    }
 
     /// The client.
     ///
@@ -38,9 +54,29 @@ impl ClientBuilder {
     /// When the endpoint, a header, a certificate or the proxy cannot be used. Credentials are checked with
     /// the first call.
     pub fn build(self) -> Result<Client> {
-        let service = OpenTok::new(self.credentials)?;
-        Ok(Client { caller: self.config.caller(service, BASE, AGENT)? })
+        let base = self.credentials.base();
+        let service = OpenTok::new(self.credentials, self.account)?;
+        Ok(Client { caller: self.config.caller(service, base, AGENT)? })
     }
+}
+
+/// The application that the environment names, if it names one.
+fn application_from_env() -> Result<Option<Credentials>> {
+    #[cfg(feature = "unified")]
+    if let Some(id) = env("OPENTOK_APPLICATION_ID") {
+        let path = env("OPENTOK_PRIVATE_KEY_FILE").ok_or_else(|| {
+            rtc_core::AuthError::new(
+                "OPENTOK_APPLICATION_ID is set, but OPENTOK_PRIVATE_KEY_FILE is not: it names the file of the \
+                 application's private key",
+            )
+        })?;
+        let key = std::fs::read_to_string(path).map_err(|error| {
+            let message = format!("the file that OPENTOK_PRIVATE_KEY_FILE names cannot be read: {error}");
+            rtc_core::AuthError::new(message)
+        })?;
+        return Ok(Some(Credentials::application(id, key)));
+    }
+    Ok(None)
 }
 
 impl Client {
@@ -52,20 +88,31 @@ impl Client {
         Self::builder(credentials).build()
     }
 
-    /// Starts to configure a client. Total time limit 20 s, connect 5 s, answers up to 1 MiB.
+    /// Starts to configure a client. Total time limit 20 s, connect 5 s, answers up to 8 MiB.
     pub fn builder(credentials: Credentials) -> ClientBuilder {
-        ClientBuilder { credentials, config: ClientConfig::new(Duration::from_secs(20)) }
+        let config = ClientConfig::new(Duration::from_secs(20));
+        ClientBuilder { credentials, account: None, config }.body_limit(LARGEST_ANSWER)
     }
 
-    /// A client from `OPENTOK_API_KEY`, `OPENTOK_API_SECRET` and, if set, `OPENTOK_ENDPOINT`. A variable that is
-    /// empty counts as not set.
+    /// A client from the environment: `OPENTOK_API_KEY` and `OPENTOK_API_SECRET`, or with the feature `unified`
+    /// `OPENTOK_APPLICATION_ID` and `OPENTOK_PRIVATE_KEY_FILE` (which come first); then, if set,
+    /// `OPENTOK_ACCOUNT_KEY` with `OPENTOK_ACCOUNT_SECRET`, and `OPENTOK_ENDPOINT`. A variable that is empty
+    /// counts as not set.
     ///
     /// # Errors
-    /// As [`Client::new`]. Credentials that are not set count as empty, which the first call reports.
+    /// As [`Client::new`]; the file of the private key cannot be read. Credentials that are not set count as
+    /// empty, which the first call reports.
     pub fn from_env() -> Result<Self> {
-        let credential = |name| env(name).unwrap_or_default();
-        let mut builder =
-            Self::builder(Credentials::new(credential("OPENTOK_API_KEY"), credential("OPENTOK_API_SECRET")));
+        let pair =
+            |key, secret| Credentials::new(env(key).unwrap_or_default(), env(secret).unwrap_or_default());
+        let credentials = match application_from_env()? {
+            Some(application) => application,
+            None => pair("OPENTOK_API_KEY", "OPENTOK_API_SECRET"),
+        };
+        let mut builder = Self::builder(credentials);
+        if env("OPENTOK_ACCOUNT_KEY").is_some() {
+            builder = builder.account(pair("OPENTOK_ACCOUNT_KEY", "OPENTOK_ACCOUNT_SECRET"));
+        }
         if let Some(endpoint) = env("OPENTOK_ENDPOINT") {
             builder = builder.endpoint(endpoint);
         }
@@ -143,5 +190,42 @@ impl Client {
     pub fn decode_session_id(request: DecodeSessionId) -> Result<SessionIdParts> {
         request.validate()?;
         Ok(SessionId::new(request.session_id).decode()?)
+    }
+
+    /// Reads the body of a webhook. Sends nothing and needs no client. As [`WebhookEvent::parse`], which takes
+    /// bytes.
+    ///
+    /// # Errors
+    /// [`OpenTokError::Webhook`](crate::OpenTokError::Webhook) if it is not the body of a webhook. An event that
+    /// this version does not know is no error.
+    ///
+    /// ```
+    /// use opentok::{Client, ParseWebhook, WebhookEvent};
+    ///
+    /// let body = r#"{ "event": "sessionCreated", "sessionId": "1_MX4", "timestamp": 1470257688309 }"#;
+    /// let WebhookEvent::SessionCreated(event) = Client::parse_webhook(ParseWebhook::new(body))? else { panic!() };
+    /// assert_eq!(event.timestamp, Some(1_470_257_688_309));
+    /// # Ok::<(), opentok::Error>(())
+    /// ```
+    pub fn parse_webhook(request: ParseWebhook) -> Result<WebhookEvent> {
+        request.validate()?;
+        WebhookEvent::parse(request.body.as_bytes())
+    }
+
+    /// Checks the signature of a webhook by the system's clock, then reads it. Sends nothing and needs no client.
+    /// A server keeps a [`WebhookVerifier`] instead, which prepares the secret once.
+    ///
+    /// # Errors
+    /// [`OpenTokError::Webhook`](crate::OpenTokError::Webhook) says what is wrong.
+    ///
+    /// ```
+    /// use opentok::{Client, ErrorKind, VerifyWebhook};
+    ///
+    /// let error = Client::verify_webhook(VerifyWebhook::new("Bearer e30.e30.e30", "{}", "signature secret"));
+    /// assert_eq!(error.unwrap_err().kind(), ErrorKind::Unauthenticated);
+    /// ```
+    pub fn verify_webhook(request: VerifyWebhook) -> Result<WebhookEvent> {
+        request.validate()?;
+        WebhookVerifier::new(request.secret)?.verify(request.authorization.expose(), request.body.as_bytes())
     }
 }

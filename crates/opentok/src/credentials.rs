@@ -1,48 +1,95 @@
-//! The API key and secret, and how requests are authorised with them.
+//! The credentials of a project, and how requests are authorised with them.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
-use rtc_core::http::{HeaderValue, Request, Response};
-use rtc_core::{AuthError, Bytes, Meta, Secret, Service, unix_seconds};
-use sha1::Sha1;
-use sha2::Sha256;
+#[cfg(feature = "unified")]
+use rtc_core::RsaKey;
+use rtc_core::http::{HeaderName, HeaderValue, Request, Response};
+use rtc_core::{Auth, AuthError, Bytes, Meta, Secret, Service, unix_seconds};
 
 use crate::error::OpenTokError;
-use crate::model;
+use crate::signer::{SecretKey, Signer};
+use crate::{answer, nonce};
 
-/// The API key of a project and its secret.
+/// What a project is known by, and what proves it: an API key and its secret, or, in the unified environment
+/// (feature `unified`), an application id and its private key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Credentials {
-    api_key: String,
-    api_secret: Secret,
+pub struct Credentials(Kind);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    Project {
+        api_key: String,
+        api_secret: Secret,
+    },
+    #[cfg(feature = "unified")]
+    Application {
+        application_id: String,
+        private_key: Secret,
+    },
 }
 
 impl Credentials {
     /// The key (decimal digits) and the secret (40 hexadecimal digits) from the account page. They are
     /// checked when they are used.
     pub fn new(api_key: impl Into<String>, api_secret: impl Into<Secret>) -> Self {
-        Self { api_key: api_key.into(), api_secret: api_secret.into() }
+        Self(Kind::Project { api_key: api_key.into(), api_secret: api_secret.into() })
     }
 
-    /// The API key.
+    /// The id (a UUID) of an application of the unified environment, and its private RSA key: the text of the
+    /// PEM file (`BEGIN PRIVATE KEY`) that was downloaded when the application was made. The key is read when
+    /// the client is built, the id is checked when it is used.
+    ///
+    /// Requests go to `https://video.api.vonage.com` unless another endpoint is set; client tokens are JWTs
+    /// only. Source: Vonage Video API, authentication.
+    #[cfg(feature = "unified")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "unified")))]
+    pub fn application(application_id: impl Into<String>, private_key_pem: impl Into<Secret>) -> Self {
+        Self(Kind::Application { application_id: application_id.into(), private_key: private_key_pem.into() })
+    }
+
+    /// The API key, or the application id: what stands for the project in the paths of requests.
     #[must_use]
-    pub fn api_key(&self) -> &str {
-        &self.api_key
+    pub fn project(&self) -> &str {
+        match &self.0 {
+            Kind::Project { api_key, .. } => api_key,
+            #[cfg(feature = "unified")]
+            Kind::Application { application_id, .. } => application_id,
+        }
+    }
+
+    /// The service's own address for these credentials.
+    pub(crate) fn base(&self) -> &'static str {
+        match self.0 {
+            Kind::Project { .. } => "https://api.opentok.com",
+            #[cfg(feature = "unified")]
+            Kind::Application { .. } => "https://video.api.vonage.com",
+        }
+    }
+
+    fn signer(&self) -> Result<Signer, AuthError> {
+        match &self.0 {
+            Kind::Project { api_secret, .. } => Ok(Signer::Secret(Box::new(SecretKey::new(api_secret)?))),
+            #[cfg(feature = "unified")]
+            Kind::Application { private_key, .. } => RsaKey::from_pem(private_key).map(Signer::Rsa),
+        }
     }
 
     fn check(&self) -> Result<(), AuthError> {
-        if self.api_key.is_empty() {
-            return Err(AuthError::new("the API key is empty: set it to the project's key"));
+        let (name, no_secret) = match &self.0 {
+            Kind::Project { api_secret, .. } => ("API key", api_secret.is_empty()),
+            #[cfg(feature = "unified")]
+            Kind::Application { .. } => ("application id", false),
+        };
+        if self.project().is_empty() {
+            return Err(AuthError::new(format!("the {name} is empty: set it to the project's")));
         }
-        if !self.api_key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-            return Err(AuthError::new("the API key holds characters that no key has"));
+        if !self.project().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+            return Err(AuthError::new(format!("the {name} holds characters that none has: copy it anew")));
         }
-        if self.api_secret.is_empty() {
+        if no_secret {
             return Err(AuthError::new("the API secret is empty: set it to the project's secret"));
         }
         Ok(())
@@ -53,9 +100,9 @@ impl Credentials {
 #[derive(Clone)]
 pub struct OpenTok {
     credentials: Arc<Credentials>,
-    /// The secret's key schedules, prepared once.
-    sha256: Hmac<Sha256>,
-    sha1: Hmac<Sha1>,
+    signer: Signer,
+    /// What the project-management calls are authorised with.
+    account: Option<Arc<(Credentials, Signer)>>,
 }
 
 impl fmt::Debug for OpenTok {
@@ -64,76 +111,75 @@ impl fmt::Debug for OpenTok {
     }
 }
 
+/// The scope of calls that manage the projects of an account.
+const ACCOUNT: &str = "account";
 /// How long the token of a request is valid, in seconds. The service allows at most 300.
 const REQUEST_TOKEN_SECONDS: u64 = 180;
 
 impl OpenTok {
-    pub(crate) fn new(credentials: Credentials) -> Result<Self, AuthError> {
-        let key = credentials.api_secret.expose().as_bytes();
-        // HMAC takes keys of any length, so neither of these fails.
-        let sha256 =
-            Hmac::new_from_slice(key).map_err(|_| AuthError::new("the API secret cannot be a key"))?;
-        let sha1 = Hmac::new_from_slice(key).map_err(|_| AuthError::new("the API secret cannot be a key"))?;
-        Ok(Self { credentials: Arc::new(credentials), sha256, sha1 })
+    /// Prepares the keys. `account` authorises the calls that manage projects.
+    pub(crate) fn new(credentials: Credentials, account: Option<Credentials>) -> Result<Self, AuthError> {
+        let signer = credentials.signer()?;
+        let account = account.map(|account| match account.signer()? {
+            signer @ Signer::Secret(_) => Ok(Arc::new((account, signer))),
+            #[cfg(feature = "unified")]
+            Signer::Rsa(_) => Err(AuthError::new(
+                "an application cannot manage projects: give `ClientBuilder::account` an API key and secret",
+            )),
+        });
+        Ok(Self { credentials: Arc::new(credentials), signer, account: account.transpose()? })
     }
 
-    pub(crate) fn api_key(&self) -> &str {
-        &self.credentials.api_key
+    /// The project segment of request paths: the API key or the application id.
+    pub(crate) fn project(&self) -> &str {
+        self.credentials.project()
     }
 
-    pub(crate) fn checked(&self) -> Result<&Credentials, AuthError> {
-        self.credentials.check().map(|()| &*self.credentials)
+    pub(crate) fn signer(&self) -> &Signer {
+        &self.signer
     }
 
-    pub(crate) fn hmac_sha256(&self, data: &[u8]) -> [u8; 32] {
-        let mut mac = self.sha256.clone();
-        mac.update(data);
-        mac.finalize().into_bytes().into()
+    pub(crate) fn checked(&self) -> Result<(), AuthError> {
+        self.credentials.check()
     }
 
-    pub(crate) fn hmac_sha1(&self, data: &[u8]) -> [u8; 20] {
-        let mut mac = self.sha1.clone();
-        mac.update(data);
-        mac.finalize().into_bytes().into()
-    }
-
-    /// Signs claims as a JWT (HS256).
-    pub(crate) fn jwt(&self, claims: &[u8]) -> String {
-        // {"typ":"JWT","alg":"HS256"}
-        const HEADER: &str = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.";
-        let mut token = String::with_capacity(HEADER.len() + claims.len() * 4 / 3 + 48);
-        token.push_str(HEADER);
-        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
-        let signature = self.hmac_sha256(token.as_bytes());
-        token.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        token
-    }
-
-    fn request_token(&self, scope: &str, now: SystemTime) -> Result<String, AuthError> {
-        let iat = unix_seconds(now);
-        let claims = format!(
-            r#"{{"iss":"{}","ist":"{scope}","iat":{iat},"exp":{},"jti":"{}"}}"#,
-            self.credentials.api_key,
-            iat + REQUEST_TOKEN_SECONDS,
-            uuid()?
-        );
-        Ok(self.jwt(claims.as_bytes()))
+    /// The credentials for calls of this scope.
+    fn of(&self, scope: &str) -> Result<(&Credentials, &Signer), AuthError> {
+        if scope != ACCOUNT {
+            return Ok((&self.credentials, &self.signer));
+        }
+        let account = self.account.as_deref().ok_or_else(|| {
+            AuthError::new(
+                "this call manages the projects of an account and needs the account's key: set it with \
+                 `ClientBuilder::account`",
+            )
+        })?;
+        account.0.check()?;
+        Ok((&account.0, &account.1))
     }
 }
 
-/// A random UUID (version 4).
-fn uuid() -> Result<String, AuthError> {
-    let mut bytes = [0; 16];
-    random(&mut bytes)?;
-    let value = u128::from_be_bytes(bytes) & !(0xf << 76) & !(0b11 << 62) | (4 << 76) | (0b10 << 62);
-    let hex = format!("{value:032x}");
-    let part = |range| hex.get(range).unwrap_or_default();
-    Ok(format!("{}-{}-{}-{}-{}", part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)))
-}
-
-pub(crate) fn random(bytes: &mut [u8]) -> Result<(), AuthError> {
-    getrandom::fill(bytes).map_err(|_| AuthError::new("the system has no random numbers"))
+/// The header that carries the token of a request, and its value.
+fn authorization(
+    credentials: &Credentials,
+    signer: &Signer,
+    scope: &str,
+    now: SystemTime,
+) -> Result<(HeaderName, String), AuthError> {
+    let (issuer, name, prefix) = match signer {
+        Signer::Secret(_) => ("iss", HeaderName::from_static("x-opentok-auth"), ""),
+        #[cfg(feature = "unified")]
+        Signer::Rsa(_) => ("application_id", rtc_core::http::header::AUTHORIZATION, "Bearer "),
+    };
+    let iat = unix_seconds(now);
+    // The key was checked: nothing in it needs escaping.
+    let claims = format!(
+        r#"{{"{issuer}":"{}","ist":"{scope}","iat":{iat},"exp":{},"jti":"{}"}}"#,
+        credentials.project(),
+        iat + REQUEST_TOKEN_SECONDS,
+        nonce::uuid()?
+    );
+    Ok((name, format!("{prefix}{}", signer.jwt(claims.as_bytes())?)))
 }
 
 impl Service for OpenTok {
@@ -152,19 +198,17 @@ impl Service for OpenTok {
         request: &mut Request<Bytes>,
         now: SystemTime,
     ) -> Result<(), AuthError> {
-        let scope = match meta.auth {
-            rtc_core::Auth::Service(scope) => scope,
-            _ => return Ok(()),
-        };
-        let token = self.request_token(scope, now)?;
-        let mut value = HeaderValue::from_str(&token)
+        let Auth::Service(scope) = meta.auth else { return Ok(()) };
+        let (credentials, signer) = self.of(scope)?;
+        let (name, value) = authorization(credentials, signer, scope, now)?;
+        let mut value = HeaderValue::try_from(value)
             .map_err(|_| AuthError::new("the API key holds characters that no header may hold"))?;
         value.set_sensitive(true);
-        request.headers_mut().insert("x-opentok-auth", value);
+        request.headers_mut().insert(name, value);
         Ok(())
     }
 
     fn reject(&self, meta: &Meta, response: &Response<Bytes>) -> Option<OpenTokError> {
-        model::refusal(meta.name, response)
+        answer::refusal(meta.name, response)
     }
 }

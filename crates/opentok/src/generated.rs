@@ -86,9 +86,2223 @@ pub enum TokenFormat {
     Other(String),
 }
 rtc_core::string_enum!(TokenFormat { Jwt = "JWT", T1 = "T1", });
+/// Whether an archive is one composed file or one file for each stream.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OutputMode {
+    /// One file with all streams. On the wire `composed`.
+    Composed,
+    /// A ZIP archive with one file for each stream. On the wire `individual`.
+    Individual,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(OutputMode { Composed = "composed", Individual = "individual", });
+/// Which streams of the session are taken in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StreamMode {
+    /// All of them, by themselves. On the wire `auto`.
+    Auto,
+    /// Those that are added by a call. On the wire `manual`.
+    Manual,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(StreamMode { Auto = "auto", Manual = "manual", });
+/// How the streams are laid out in a composed picture.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LayoutType {
+    /// A grid that fits the number of streams. On the wire `bestFit`.
+    BestFit,
+    /// One stream large, another one small inside it. On the wire `pip`.
+    Pip,
+    /// One stream large, the others in a column. On the wire `verticalPresentation`.
+    VerticalPresentation,
+    /// One stream large, the others in a row. On the wire `horizontalPresentation`.
+    HorizontalPresentation,
+    /// As a stylesheet says. On the wire `custom`.
+    Custom,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    LayoutType { BestFit = "bestFit", Pip = "pip", VerticalPresentation =
+    "verticalPresentation", HorizontalPresentation = "horizontalPresentation", Custom =
+    "custom", }
+);
+/// The layout while somebody shares a screen.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ScreenshareLayout {
+    /// A grid that fits the number of streams. On the wire `bestFit`.
+    BestFit,
+    /// The screen large, another stream small inside it. On the wire `pip`.
+    Pip,
+    /// The screen large, the others in a column. On the wire `verticalPresentation`.
+    VerticalPresentation,
+    /// The screen large, the others in a row. On the wire `horizontalPresentation`.
+    HorizontalPresentation,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    ScreenshareLayout { BestFit = "bestFit", Pip = "pip", VerticalPresentation =
+    "verticalPresentation", HorizontalPresentation = "horizontalPresentation", }
+);
+/// How far an archive is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ArchiveStatus {
+    /// It is being recorded. On the wire `started`.
+    Started,
+    /// Nobody publishes; recording goes on with the next stream. On the wire `paused`.
+    Paused,
+    /// Recording has ended, the file is being made. On the wire `stopped`.
+    Stopped,
+    /// The file is in your own storage. On the wire `uploaded`.
+    Uploaded,
+    /// The file can be fetched from the service. On the wire `available`.
+    Available,
+    /// The file is no longer there. On the wire `expired`.
+    Expired,
+    /// Recording has failed. On the wire `failed`.
+    Failed,
+    /// The file was deleted. On the wire `deleted`.
+    Deleted,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    ArchiveStatus { Started = "started", Paused = "paused", Stopped = "stopped", Uploaded
+    = "uploaded", Available = "available", Expired = "expired", Failed = "failed",
+    Deleted = "deleted", }
+);
+/// Where archives are uploaded to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StorageType {
+    /// Amazon S3, or a service that speaks its protocol. On the wire `s3`.
+    S3,
+    /// Azure blob storage. On the wire `azure`.
+    Azure,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(StorageType { S3 = "s3", Azure = "azure", });
+/// What becomes of an archive that cannot be uploaded.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StorageFallback {
+    /// The service keeps it, as without a storage of your own. On the wire `opentok`.
+    Opentok,
+    /// It is lost. On the wire `none`.
+    None,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(StorageFallback { Opentok = "opentok", None = "none", });
+/// How far a broadcast is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum BroadcastStatus {
+    /// It is on the air. On the wire `started`.
+    Started,
+    /// It has ended. On the wire `stopped`.
+    Stopped,
+    /// It has failed. On the wire `failed`.
+    Failed,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    BroadcastStatus { Started = "started", Stopped = "stopped", Failed = "failed", }
+);
+/// How far the HLS output of a broadcast is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HlsStatus {
+    /// It is being set up. On the wire `connecting`.
+    Connecting,
+    /// It is set up, nothing is published yet. On the wire `ready`.
+    Ready,
+    /// It can be watched. On the wire `live`.
+    Live,
+    /// It has ended. On the wire `ended`.
+    Ended,
+    /// It has failed. On the wire `error`.
+    Error,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    HlsStatus { Connecting = "connecting", Ready = "ready", Live = "live", Ended =
+    "ended", Error = "error", }
+);
+/// How far one RTMP output of a broadcast is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RtmpStatus {
+    /// It is being set up. On the wire `connecting`.
+    Connecting,
+    /// Media flows. On the wire `live`.
+    Live,
+    /// The server cannot be reached any more. On the wire `offline`.
+    Offline,
+    /// It has failed. On the wire `error`.
+    Error,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    RtmpStatus { Connecting = "connecting", Live = "live", Offline = "offline", Error =
+    "error", }
+);
+/// What a stream shows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum VideoType {
+    /// A camera. On the wire `camera`.
+    Camera,
+    /// A screen. On the wire `screen`.
+    Screen,
+    /// Something that the client renders. On the wire `custom`.
+    Custom,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    VideoType { Camera = "camera", Screen = "screen", Custom = "custom", }
+);
+/// How far a connection is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConnectionState {
+    /// It is being set up. On the wire `Connecting`.
+    Connecting,
+    /// It is there. On the wire `Connected`.
+    Connected,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    ConnectionState { Connecting = "Connecting", Connected = "Connected", }
+);
+/// How far an Experience Composer render is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RenderStatus {
+    /// The page is being loaded. On the wire `starting`.
+    Starting,
+    /// The page is published as a stream. On the wire `started`.
+    Started,
+    /// It has ended. On the wire `stopped`.
+    Stopped,
+    /// It has failed. On the wire `failed`.
+    Failed,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    RenderStatus { Starting = "starting", Started = "started", Stopped = "stopped",
+    Failed = "failed", }
+);
+/// How far live captions are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CaptionsStatus {
+    /// Captions are written. On the wire `started`.
+    Started,
+    /// They have ended. On the wire `stopped`.
+    Stopped,
+    /// Nobody speaks. On the wire `paused`.
+    Paused,
+    /// They have failed. On the wire `failed`.
+    Failed,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    CaptionsStatus { Started = "started", Stopped = "stopped", Paused = "paused", Failed
+    = "failed", }
+);
+/// Whether a project can be used.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProjectStatus {
+    /// It can be used. On the wire `ACTIVE`.
+    Active,
+    /// Its requests are refused. On the wire `SUSPENDED`.
+    Suspended,
+    /// It can be used; some answers say it so. On the wire `VALID`.
+    Valid,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    ProjectStatus { Active = "ACTIVE", Suspended = "SUSPENDED", Valid = "VALID", }
+);
+/// How audio travels over the WebSocket.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AudioTransport {
+    /// As binary frames of 16-bit linear PCM. On the wire `binary`.
+    Binary,
+    /// As base64 inside JSON texts. On the wire `json`.
+    Json,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(AudioTransport { Binary = "binary", Json = "json", });
+/// How the streams are laid out.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct Layout {
+    /// The layout.
+    #[serde(rename = "type")]
+    pub layout_type: LayoutType,
+    /// The CSS of a custom layout; only with type custom, and then required.
+    #[serde(rename = "stylesheet", skip_serializing_if = "Option::is_none")]
+    pub stylesheet: Option<String>,
+    /// The layout while a screen is shared; only with type bestFit. On the wire `screenshareType`.
+    #[serde(rename = "screenshareType", skip_serializing_if = "Option::is_none")]
+    pub screenshare_type: Option<ScreenshareLayout>,
+}
+impl Layout {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(layout_type: impl Into<LayoutType>) -> Self {
+        Self {
+            layout_type: layout_type.into(),
+            stylesheet: None,
+            screenshare_type: None,
+        }
+    }
+    /// The CSS of a custom layout; only with type custom, and then required.
+    #[must_use]
+    pub fn stylesheet(mut self, value: impl Into<String>) -> Self {
+        self.stylesheet = Some(value.into());
+        self
+    }
+    /// The layout while a screen is shared; only with type bestFit. On the wire `screenshareType`.
+    #[must_use]
+    pub fn screenshare_type(mut self, value: impl Into<ScreenshareLayout>) -> Self {
+        self.screenshare_type = Some(value.into());
+        self
+    }
+}
+impl Layout {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        {
+            let value = &self.layout_type;
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("type", "type"),
+                    value.is_known(),
+                    "bestFit, pip, verticalPresentation, horizontalPresentation, custom",
+                    None,
+                );
+        }
+        if let Some(value) = &self.screenshare_type {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new(
+                        "screenshare_type",
+                        "screenshareType",
+                    ),
+                    value.is_known(),
+                    "bestFit, pip, verticalPresentation, horizontalPresentation",
+                    None,
+                );
+        }
+        if self.layout_type == LayoutType::Custom && self.stylesheet.is_none() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("stylesheet", "stylesheet"),
+                    rtc_core::Rule::Required,
+                    None,
+                    "a custom layout needs a stylesheet",
+                );
+        }
+        if self.layout_type != LayoutType::Custom && self.stylesheet.is_some() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("stylesheet", "stylesheet"),
+                    rtc_core::Rule::Conflict,
+                    None,
+                    "a stylesheet needs layout type custom",
+                );
+        }
+        if self.layout_type != LayoutType::BestFit && self.screenshare_type.is_some() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new(
+                        "screenshare_type",
+                        "screenshareType",
+                    ),
+                    rtc_core::Rule::Conflict,
+                    None,
+                    "a layout for shared screens needs layout type bestFit",
+                );
+        }
+    }
+}
+/// How an archive is written down as text.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct TranscriptionProperties {
+    /// The language that is mostly spoken, as a BCP 47 tag such as en-US. Bounds: a language tag such as en-US. On the wire `primaryLanguageCode`.
+    #[serde(rename = "primaryLanguageCode", skip_serializing_if = "Option::is_none")]
+    pub primary_language_code: Option<String>,
+    /// Whether a summary is made as well. On the wire `hasSummary`.
+    #[serde(rename = "hasSummary", skip_serializing_if = "Option::is_none")]
+    pub has_summary: Option<bool>,
+}
+impl TranscriptionProperties {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            primary_language_code: None,
+            has_summary: None,
+        }
+    }
+    /// The language that is mostly spoken, as a BCP 47 tag such as en-US. Bounds: a language tag such as en-US. On the wire `primaryLanguageCode`.
+    #[must_use]
+    pub fn primary_language_code(mut self, value: impl Into<String>) -> Self {
+        self.primary_language_code = Some(value.into());
+        self
+    }
+    /// Whether a summary is made as well. On the wire `hasSummary`.
+    #[must_use]
+    pub fn has_summary(mut self, value: bool) -> Self {
+        self.has_summary = Some(value);
+        self
+    }
+}
+impl Default for TranscriptionProperties {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl TranscriptionProperties {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        if let Some(value) = &self.primary_language_code {
+            checks
+                .text(
+                    rtc_core::validate::Field::new(
+                        "primary_language_code",
+                        "primaryLanguageCode",
+                    ),
+                    value,
+                )
+                .pattern(
+                    rtc_core::validate::pattern::language_tag,
+                    "a language tag such as en-US",
+                )
+                .done();
+        }
+    }
+}
+/// The access to your own storage. [`StorageConfig::s3`] and [`StorageConfig::azure`] make one.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct StorageConfig {
+    /// The access key (S3). On the wire `accessKey`.
+    #[serde(rename = "accessKey", skip_serializing_if = "Option::is_none")]
+    pub access_key: Option<rtc_core::Secret>,
+    /// The secret key (S3). On the wire `secretKey`.
+    #[serde(rename = "secretKey", skip_serializing_if = "Option::is_none")]
+    pub secret_key: Option<rtc_core::Secret>,
+    /// The bucket (S3).
+    #[serde(rename = "bucket", skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<String>,
+    /// The address of a service that speaks the protocol of S3. Bounds: an http or https URL.
+    #[serde(rename = "endpoint", skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The account (Azure). On the wire `accountName`.
+    #[serde(rename = "accountName", skip_serializing_if = "Option::is_none")]
+    pub account_name: Option<String>,
+    /// The key of the account (Azure). On the wire `accountKey`.
+    #[serde(rename = "accountKey", skip_serializing_if = "Option::is_none")]
+    pub account_key: Option<rtc_core::Secret>,
+    /// The container (Azure).
+    #[serde(rename = "container", skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
+    /// The domain, where it is not the usual one (Azure).
+    #[serde(rename = "domain", skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+}
+impl StorageConfig {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            access_key: None,
+            secret_key: None,
+            bucket: None,
+            endpoint: None,
+            account_name: None,
+            account_key: None,
+            container: None,
+            domain: None,
+        }
+    }
+    /// The access key (S3). On the wire `accessKey`.
+    #[must_use]
+    pub fn access_key(mut self, value: impl Into<rtc_core::Secret>) -> Self {
+        self.access_key = Some(value.into());
+        self
+    }
+    /// The secret key (S3). On the wire `secretKey`.
+    #[must_use]
+    pub fn secret_key(mut self, value: impl Into<rtc_core::Secret>) -> Self {
+        self.secret_key = Some(value.into());
+        self
+    }
+    /// The bucket (S3).
+    #[must_use]
+    pub fn bucket(mut self, value: impl Into<String>) -> Self {
+        self.bucket = Some(value.into());
+        self
+    }
+    /// The address of a service that speaks the protocol of S3. Bounds: an http or https URL.
+    #[must_use]
+    pub fn endpoint(mut self, value: impl Into<String>) -> Self {
+        self.endpoint = Some(value.into());
+        self
+    }
+    /// The account (Azure). On the wire `accountName`.
+    #[must_use]
+    pub fn account_name(mut self, value: impl Into<String>) -> Self {
+        self.account_name = Some(value.into());
+        self
+    }
+    /// The key of the account (Azure). On the wire `accountKey`.
+    #[must_use]
+    pub fn account_key(mut self, value: impl Into<rtc_core::Secret>) -> Self {
+        self.account_key = Some(value.into());
+        self
+    }
+    /// The container (Azure).
+    #[must_use]
+    pub fn container(mut self, value: impl Into<String>) -> Self {
+        self.container = Some(value.into());
+        self
+    }
+    /// The domain, where it is not the usual one (Azure).
+    #[must_use]
+    pub fn domain(mut self, value: impl Into<String>) -> Self {
+        self.domain = Some(value.into());
+        self
+    }
+}
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl StorageConfig {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        if let Some(value) = &self.endpoint {
+            checks
+                .text(rtc_core::validate::Field::new("endpoint", "endpoint"), value)
+                .pattern(rtc_core::validate::pattern::http_url, "an http or https URL")
+                .done();
+        }
+    }
+}
+/// The HLS output of a broadcast.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct HlsOutput {
+    /// Whether viewers can go back in time, up to two hours. Not together with low latency.
+    #[serde(rename = "dvr", skip_serializing_if = "Option::is_none")]
+    pub dvr: Option<bool>,
+    /// Whether the delay is kept low. Not together with DVR. On the wire `lowLatency`.
+    #[serde(rename = "lowLatency", skip_serializing_if = "Option::is_none")]
+    pub low_latency: Option<bool>,
+}
+impl HlsOutput {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            dvr: None,
+            low_latency: None,
+        }
+    }
+    /// Whether viewers can go back in time, up to two hours. Not together with low latency.
+    #[must_use]
+    pub fn dvr(mut self, value: bool) -> Self {
+        self.dvr = Some(value);
+        self
+    }
+    /// Whether the delay is kept low. Not together with DVR. On the wire `lowLatency`.
+    #[must_use]
+    pub fn low_latency(mut self, value: bool) -> Self {
+        self.low_latency = Some(value);
+        self
+    }
+}
+impl Default for HlsOutput {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl HlsOutput {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        if self.dvr == Some(true) && self.low_latency == Some(true) {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("low_latency", "lowLatency"),
+                    rtc_core::Rule::Conflict,
+                    None,
+                    "low latency excludes DVR",
+                );
+        }
+    }
+}
+/// One RTMP output of a broadcast.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct RtmpOutput {
+    /// Your own name for it, which the answers repeat.
+    #[serde(rename = "id", skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The server. Bounds: an rtmp or rtmps URL. On the wire `serverUrl`.
+    #[serde(rename = "serverUrl")]
+    pub server_url: String,
+    /// The stream name, which is the key to the server. On the wire `streamName`.
+    #[serde(rename = "streamName")]
+    pub stream_name: rtc_core::Secret,
+}
+impl RtmpOutput {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        server_url: impl Into<String>,
+        stream_name: impl Into<rtc_core::Secret>,
+    ) -> Self {
+        Self {
+            id: None,
+            server_url: server_url.into(),
+            stream_name: stream_name.into(),
+        }
+    }
+    /// Your own name for it, which the answers repeat.
+    #[must_use]
+    pub fn id(mut self, value: impl Into<String>) -> Self {
+        self.id = Some(value.into());
+        self
+    }
+}
+impl RtmpOutput {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        {
+            let value = &self.server_url;
+            checks
+                .text(rtc_core::validate::Field::new("server_url", "serverUrl"), value)
+                .not_empty()
+                .pattern(rtc_core::validate::pattern::rtmp_url, "an rtmp or rtmps URL")
+                .done();
+        }
+        {
+            let value = &self.stream_name;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("stream_name", "streamName"),
+                    value.expose(),
+                )
+                .not_empty()
+                .done();
+        }
+    }
+}
+/// Where a broadcast goes: HLS, RTMP or both.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct Outputs {
+    /// The HLS output.
+    #[serde(rename = "hls", skip_serializing_if = "Option::is_none")]
+    pub hls: Option<HlsOutput>,
+    /// The RTMP outputs, at most 5. Bounds: at most 5 elements.
+    #[serde(rename = "rtmp", skip_serializing_if = "Vec::is_empty")]
+    pub rtmp: Vec<RtmpOutput>,
+}
+impl Outputs {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            hls: None,
+            rtmp: Vec::new(),
+        }
+    }
+    /// The HLS output.
+    #[must_use]
+    pub fn hls(mut self, value: impl Into<HlsOutput>) -> Self {
+        self.hls = Some(value.into());
+        self
+    }
+    /// The RTMP outputs, at most 5. Bounds: at most 5 elements.
+    #[must_use]
+    pub fn rtmp(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<RtmpOutput>>,
+    ) -> Self {
+        self.rtmp = value.into_iter().map(Into::into).collect();
+        self
+    }
+}
+impl Default for Outputs {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl Outputs {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        if let Some(value) = &self.hls {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("hls", "hls"),
+                    |checks| value.check(checks),
+                );
+        }
+        if !self.rtmp.is_empty() {
+            checks
+                .count(
+                    rtc_core::validate::Field::new("rtmp", "rtmp"),
+                    self.rtmp.len(),
+                    None,
+                    Some(5),
+                    None,
+                );
+        }
+        for (index, value) in self.rtmp.iter().enumerate() {
+            checks
+                .element(
+                    rtc_core::validate::Field::new("rtmp", "rtmp"),
+                    index,
+                    |checks| value.check(checks),
+                );
+        }
+    }
+}
+/// The layout classes of one stream.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct StreamClasses {
+    /// The stream.
+    #[serde(rename = "id")]
+    pub id: String,
+    /// Its classes; an empty list takes all of them away. Bounds: at least 0 elements, free of white space. On the wire `layoutClassList`.
+    #[serde(rename = "layoutClassList")]
+    pub layout_class_list: Vec<String>,
+}
+impl StreamClasses {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        id: impl Into<String>,
+        layout_class_list: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            layout_class_list: layout_class_list.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+impl StreamClasses {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        {
+            let value = &self.id;
+            checks
+                .text(rtc_core::validate::Field::new("id", "id"), value)
+                .not_empty()
+                .done();
+        }
+        checks
+            .count(
+                rtc_core::validate::Field::new("layout_class_list", "layoutClassList"),
+                self.layout_class_list.len(),
+                Some(0),
+                None,
+                None,
+            );
+        for value in &self.layout_class_list {
+            checks
+                .text(
+                    rtc_core::validate::Field::new(
+                        "layout_class_list",
+                        "layoutClassList",
+                    ),
+                    value,
+                )
+                .pattern(
+                    rtc_core::validate::pattern::no_white_space,
+                    "free of white space",
+                )
+                .done();
+        }
+    }
+}
+/// What the SIP server asks for.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct SipAuth {
+    /// The user name.
+    #[serde(rename = "username")]
+    pub username: String,
+    /// The password.
+    #[serde(rename = "password")]
+    pub password: rtc_core::Secret,
+}
+impl SipAuth {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        username: impl Into<String>,
+        password: impl Into<rtc_core::Secret>,
+    ) -> Self {
+        Self {
+            username: username.into(),
+            password: password.into(),
+        }
+    }
+}
+impl SipAuth {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        {
+            let value = &self.username;
+            checks
+                .text(rtc_core::validate::Field::new("username", "username"), value)
+                .not_empty()
+                .done();
+        }
+    }
+}
+/// The other end of a SIP call.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct Sip {
+    /// The address to call; `;transport=tls` asks for an encrypted connection. Bounds: a sip or sips URI.
+    #[serde(rename = "uri")]
+    pub uri: String,
+    /// The number or address that the other end sees, as `15551115555@example.com`.
+    #[serde(rename = "from", skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Headers of the INVITE; their names start with `X-`.
+    #[serde(rename = "headers", skip_serializing_if = "Option::is_none")]
+    pub headers: Option<std::collections::BTreeMap<String, rtc_core::Secret>>,
+    /// What the SIP server asks for.
+    #[serde(rename = "auth", skip_serializing_if = "Option::is_none")]
+    pub auth: Option<SipAuth>,
+    /// Whether media must be encrypted; false when not given.
+    #[serde(rename = "secure", skip_serializing_if = "Option::is_none")]
+    pub secure: Option<bool>,
+    /// Whether the call has video; false when not given.
+    #[serde(rename = "video", skip_serializing_if = "Option::is_none")]
+    pub video: Option<bool>,
+    /// Whether a forced mute mutes the call as well; false when not given. On the wire `observeForceMute`.
+    #[serde(rename = "observeForceMute", skip_serializing_if = "Option::is_none")]
+    pub observe_force_mute: Option<bool>,
+    /// The streams that the call hears; all when not given. Bounds: more than white space.
+    #[serde(rename = "streams", skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<String>,
+}
+impl Sip {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(uri: impl Into<String>) -> Self {
+        Self {
+            uri: uri.into(),
+            from: None,
+            headers: None,
+            auth: None,
+            secure: None,
+            video: None,
+            observe_force_mute: None,
+            streams: Vec::new(),
+        }
+    }
+    /// The number or address that the other end sees, as `15551115555@example.com`.
+    #[must_use]
+    pub fn from(mut self, value: impl Into<String>) -> Self {
+        self.from = Some(value.into());
+        self
+    }
+    /// Headers of the INVITE; their names start with `X-`.
+    #[must_use]
+    pub fn headers(
+        mut self,
+        value: impl IntoIterator<Item = (impl Into<String>, impl Into<rtc_core::Secret>)>,
+    ) -> Self {
+        self.headers = Some(
+            value.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+        );
+        self
+    }
+    /// What the SIP server asks for.
+    #[must_use]
+    pub fn auth(mut self, value: impl Into<SipAuth>) -> Self {
+        self.auth = Some(value.into());
+        self
+    }
+    /// Whether media must be encrypted; false when not given.
+    #[must_use]
+    pub fn secure(mut self, value: bool) -> Self {
+        self.secure = Some(value);
+        self
+    }
+    /// Whether the call has video; false when not given.
+    #[must_use]
+    pub fn video(mut self, value: bool) -> Self {
+        self.video = Some(value);
+        self
+    }
+    /// Whether a forced mute mutes the call as well; false when not given. On the wire `observeForceMute`.
+    #[must_use]
+    pub fn observe_force_mute(mut self, value: bool) -> Self {
+        self.observe_force_mute = Some(value);
+        self
+    }
+    /// The streams that the call hears; all when not given. Bounds: more than white space.
+    #[must_use]
+    pub fn streams(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.streams = value.into_iter().map(Into::into).collect();
+        self
+    }
+}
+impl Sip {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        {
+            let value = &self.uri;
+            checks
+                .text(rtc_core::validate::Field::new("uri", "uri"), value)
+                .not_empty()
+                .pattern(rtc_core::validate::pattern::sip_uri, "a sip or sips URI")
+                .done();
+        }
+        if let Some(value) = &self.auth {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("auth", "auth"),
+                    |checks| value.check(checks),
+                );
+        }
+        for value in &self.streams {
+            checks
+                .text(rtc_core::validate::Field::new("streams", "streams"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+    }
+}
+/// The WebSocket server that gets the audio.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct AudioConnectorWebsocket {
+    /// Its address, 15 to 2,048 characters. Bounds: 15 to 2048 characters, a ws or wss URL.
+    #[serde(rename = "uri")]
+    pub uri: String,
+    /// The streams whose audio it gets; all when not given. Bounds: more than white space.
+    #[serde(rename = "streams", skip_serializing_if = "Vec::is_empty")]
+    pub streams: Vec<String>,
+    /// What its first message holds; at most 512 bytes in all.
+    #[serde(rename = "headers", skip_serializing_if = "Option::is_none")]
+    pub headers: Option<std::collections::BTreeMap<String, rtc_core::Secret>>,
+    /// Samples per second: 8000, 16000 or 24000 (service default 16000). On the wire `audioRate`.
+    #[serde(rename = "audioRate", skip_serializing_if = "Option::is_none")]
+    pub audio_rate: Option<u32>,
+    /// Whether audio that the server sends is published; false when not given.
+    #[serde(rename = "bidirectional", skip_serializing_if = "Option::is_none")]
+    pub bidirectional: Option<bool>,
+    /// How audio travels. Only one official SDK sends it, and its spelling was never confirmed. On the wire `audioTransport`.
+    #[serde(rename = "audioTransport", skip_serializing_if = "Option::is_none")]
+    pub audio_transport: Option<AudioTransportSettings>,
+}
+impl AudioConnectorWebsocket {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(uri: impl Into<String>) -> Self {
+        Self {
+            uri: uri.into(),
+            streams: Vec::new(),
+            headers: None,
+            audio_rate: None,
+            bidirectional: None,
+            audio_transport: None,
+        }
+    }
+    /// The streams whose audio it gets; all when not given. Bounds: more than white space.
+    #[must_use]
+    pub fn streams(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.streams = value.into_iter().map(Into::into).collect();
+        self
+    }
+    /// What its first message holds; at most 512 bytes in all.
+    #[must_use]
+    pub fn headers(
+        mut self,
+        value: impl IntoIterator<Item = (impl Into<String>, impl Into<rtc_core::Secret>)>,
+    ) -> Self {
+        self.headers = Some(
+            value.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+        );
+        self
+    }
+    /// Samples per second: 8000, 16000 or 24000 (service default 16000). On the wire `audioRate`.
+    #[must_use]
+    pub fn audio_rate(mut self, value: u32) -> Self {
+        self.audio_rate = Some(value);
+        self
+    }
+    /// Whether audio that the server sends is published; false when not given.
+    #[must_use]
+    pub fn bidirectional(mut self, value: bool) -> Self {
+        self.bidirectional = Some(value);
+        self
+    }
+    /// How audio travels. Only one official SDK sends it, and its spelling was never confirmed. On the wire `audioTransport`.
+    #[must_use]
+    pub fn audio_transport(mut self, value: impl Into<AudioTransportSettings>) -> Self {
+        self.audio_transport = Some(value.into());
+        self
+    }
+}
+impl AudioConnectorWebsocket {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        {
+            let value = &self.uri;
+            checks
+                .text(rtc_core::validate::Field::new("uri", "uri"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, Some(15), Some(2048))
+                .pattern(rtc_core::validate::pattern::ws_url, "a ws or wss URL")
+                .done();
+        }
+        for value in &self.streams {
+            checks
+                .text(rtc_core::validate::Field::new("streams", "streams"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        if let Some(value) = &self.audio_transport {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("audio_transport", "audioTransport"),
+                    |checks| value.check(checks),
+                );
+        }
+    }
+}
+/// How audio travels over the WebSocket. The names of its members are not confirmed.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct AudioTransportSettings {
+    /// As binary frames or inside JSON.
+    #[serde(rename = "transport")]
+    pub transport: AudioTransport,
+    /// How audio is written inside JSON: `base64`.
+    #[serde(rename = "encoding", skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+    /// The member of a JSON text that holds audio for the server.
+    #[serde(rename = "audio_field", skip_serializing_if = "Option::is_none")]
+    pub audio_field: Option<String>,
+    /// The member of a JSON text that holds audio from the server.
+    #[serde(rename = "receive_audio_field", skip_serializing_if = "Option::is_none")]
+    pub receive_audio_field: Option<String>,
+    /// Further members of every JSON text.
+    #[serde(rename = "static_fields", skip_serializing_if = "Option::is_none")]
+    pub static_fields: Option<std::collections::BTreeMap<String, rtc_core::Secret>>,
+}
+impl AudioTransportSettings {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(transport: impl Into<AudioTransport>) -> Self {
+        Self {
+            transport: transport.into(),
+            encoding: None,
+            audio_field: None,
+            receive_audio_field: None,
+            static_fields: None,
+        }
+    }
+    /// How audio is written inside JSON: `base64`.
+    #[must_use]
+    pub fn encoding(mut self, value: impl Into<String>) -> Self {
+        self.encoding = Some(value.into());
+        self
+    }
+    /// The member of a JSON text that holds audio for the server.
+    #[must_use]
+    pub fn audio_field(mut self, value: impl Into<String>) -> Self {
+        self.audio_field = Some(value.into());
+        self
+    }
+    /// The member of a JSON text that holds audio from the server.
+    #[must_use]
+    pub fn receive_audio_field(mut self, value: impl Into<String>) -> Self {
+        self.receive_audio_field = Some(value.into());
+        self
+    }
+    /// Further members of every JSON text.
+    #[must_use]
+    pub fn static_fields(
+        mut self,
+        value: impl IntoIterator<Item = (impl Into<String>, impl Into<rtc_core::Secret>)>,
+    ) -> Self {
+        self.static_fields = Some(
+            value.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+        );
+        self
+    }
+}
+impl AudioTransportSettings {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        {
+            let value = &self.transport;
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("transport", "transport"),
+                    value.is_known(),
+                    "binary, json",
+                    None,
+                );
+        }
+    }
+}
+/// What is told about the stream of a render.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct RenderProperties {
+    /// The name of the stream, 1 to 200 characters. Bounds: 1 to 200 characters.
+    #[serde(rename = "name", skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+impl RenderProperties {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self { name: None }
+    }
+    /// The name of the stream, 1 to 200 characters. Bounds: 1 to 200 characters.
+    #[must_use]
+    pub fn name(mut self, value: impl Into<String>) -> Self {
+        self.name = Some(value.into());
+        self
+    }
+}
+impl Default for RenderProperties {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl RenderProperties {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        if let Some(value) = &self.name {
+            checks
+                .text(rtc_core::validate::Field::new("name", "name"), value)
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(200))
+                .done();
+        }
+    }
+}
+/// An archive: a recording of a session.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[serde(remote = "Self")]
+#[non_exhaustive]
+pub struct Archive {
+    /// Its id.
+    #[serde(
+        rename(deserialize = "id"),
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Lenient>::deserialize"
+    )]
+    pub id: String,
+    /// The session. On the wire `sessionId`.
+    #[serde(
+        rename(deserialize = "sessionId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub session_id: Option<String>,
+    /// How far it is.
+    #[serde(rename(deserialize = "status"), default)]
+    pub status: Option<ArchiveStatus>,
+    /// Its name.
+    #[serde(
+        rename(deserialize = "name"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub name: Option<String>,
+    /// Why it stopped or failed.
+    #[serde(
+        rename(deserialize = "reason"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub reason: Option<String>,
+    /// The project, which is the API key. On the wire `projectId`.
+    #[serde(
+        rename(deserialize = "projectId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub project_id: Option<String>,
+    /// The same, under its older name. On the wire `partnerId`.
+    #[serde(
+        rename(deserialize = "partnerId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub partner_id: Option<String>,
+    /// The application, in the unified environment. On the wire `applicationId`.
+    #[serde(
+        rename(deserialize = "applicationId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub application_id: Option<String>,
+    /// When it was created, in milliseconds since 1970. On the wire `createdAt`.
+    #[serde(
+        rename(deserialize = "createdAt"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub created_at: Option<u64>,
+    /// When it last changed, in milliseconds since 1970. On the wire `updatedAt`.
+    #[serde(
+        rename(deserialize = "updatedAt"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub updated_at: Option<u64>,
+    /// Its length in seconds; 0 while it is recorded.
+    #[serde(
+        rename(deserialize = "duration"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub duration: Option<u64>,
+    /// The size of the file in bytes; 0 while it is recorded.
+    #[serde(
+        rename(deserialize = "size"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub size: Option<u64>,
+    /// Whether it has audio. On the wire `hasAudio`.
+    #[serde(
+        rename(deserialize = "hasAudio"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub has_audio: Option<bool>,
+    /// Whether it has video. On the wire `hasVideo`.
+    #[serde(
+        rename(deserialize = "hasVideo"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub has_video: Option<bool>,
+    /// One file, or one for each stream. On the wire `outputMode`.
+    #[serde(rename(deserialize = "outputMode"), default)]
+    pub output_mode: Option<OutputMode>,
+    /// The size of the picture; none for individual files.
+    #[serde(rename(deserialize = "resolution"), default)]
+    pub resolution: Option<Resolution>,
+    /// Which streams are taken in. On the wire `streamMode`.
+    #[serde(rename(deserialize = "streamMode"), default)]
+    pub stream_mode: Option<StreamMode>,
+    /// The streams that were added by a call.
+    #[serde(
+        rename(deserialize = "streams"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Same>>::deserialize"
+    )]
+    pub streams: Vec<TakenStream>,
+    /// Where the file can be fetched for 10 minutes; only while the status is available. Whoever has it can fetch the file, so it is a secret.
+    #[serde(
+        rename(deserialize = "url"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub url: Option<rtc_core::Secret>,
+    /// The password of an encrypted file.
+    #[serde(
+        rename(deserialize = "password"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub password: Option<rtc_core::Secret>,
+    /// The SHA-256 of the file in hexadecimal.
+    #[serde(
+        rename(deserialize = "sha256sum"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub sha256sum: Option<String>,
+    /// The certificate that the file was encrypted with.
+    #[serde(
+        rename(deserialize = "certificate"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub certificate: Option<String>,
+    /// The tag that lets one session have several archives; not in answers of get and list. On the wire `multiArchiveTag`.
+    #[serde(
+        rename(deserialize = "multiArchiveTag"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub multi_archive_tag: Option<String>,
+    /// The highest bit rate in bit/s. On the wire `maxBitrate`.
+    #[serde(
+        rename(deserialize = "maxBitrate"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub max_bitrate: Option<u32>,
+    /// The quantization parameter. On the wire `quantizationParameter`.
+    #[serde(
+        rename(deserialize = "quantizationParameter"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub quantization_parameter: Option<u32>,
+    /// Whether it is written down as text. On the wire `hasTranscription`.
+    #[serde(
+        rename(deserialize = "hasTranscription"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub has_transcription: Option<bool>,
+    /// How far the text is.
+    #[serde(rename(deserialize = "transcription"), default)]
+    pub transcription: Option<Transcription>,
+    /// `archive`, in webhooks.
+    #[serde(
+        rename(deserialize = "event"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub event: Option<String>,
+}
+rtc_core::aliases!(Archive { "maxBitRate" = "maxBitrate" });
+/// A stream that an archive or broadcast takes in.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct TakenStream {
+    /// The stream. On the wire `streamId`.
+    #[serde(
+        rename(deserialize = "streamId"),
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Lenient>::deserialize"
+    )]
+    pub stream_id: String,
+    /// Whether it has audio. On the wire `hasAudio`.
+    #[serde(
+        rename(deserialize = "hasAudio"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub has_audio: Option<bool>,
+    /// Whether it has video. On the wire `hasVideo`.
+    #[serde(
+        rename(deserialize = "hasVideo"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub has_video: Option<bool>,
+}
+/// The text of an archive.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct Transcription {
+    /// How far it is.
+    #[serde(
+        rename(deserialize = "status"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub status: Option<String>,
+    /// Where it can be fetched.
+    #[serde(
+        rename(deserialize = "url"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub url: Option<rtc_core::Secret>,
+    /// Why it failed.
+    #[serde(
+        rename(deserialize = "reason"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub reason: Option<String>,
+    /// The language. On the wire `primaryLanguageCode`.
+    #[serde(
+        rename(deserialize = "primaryLanguageCode"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub primary_language_code: Option<String>,
+    /// Whether there is a summary. On the wire `hasSummary`.
+    #[serde(
+        rename(deserialize = "hasSummary"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub has_summary: Option<bool>,
+}
+/// A page of archives, newest first.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct ArchiveList {
+    /// How many there are in all, not only here.
+    #[serde(
+        rename(deserialize = "count"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub count: Option<u64>,
+    /// The archives of this page.
+    #[serde(
+        rename(deserialize = "items"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Same>>::deserialize"
+    )]
+    pub items: Vec<Archive>,
+}
+/// A broadcast: a session that is streamed to many.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[serde(remote = "Self")]
+#[non_exhaustive]
+pub struct Broadcast {
+    /// Its id.
+    #[serde(
+        rename(deserialize = "id"),
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Lenient>::deserialize"
+    )]
+    pub id: String,
+    /// The session. On the wire `sessionId`.
+    #[serde(
+        rename(deserialize = "sessionId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub session_id: Option<String>,
+    /// How far it is.
+    #[serde(rename(deserialize = "status"), default)]
+    pub status: Option<BroadcastStatus>,
+    /// Why it failed.
+    #[serde(
+        rename(deserialize = "reason"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub reason: Option<String>,
+    /// The project, which is the API key. On the wire `projectId`.
+    #[serde(
+        rename(deserialize = "projectId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub project_id: Option<String>,
+    /// The same, under its older name. On the wire `partnerId`.
+    #[serde(
+        rename(deserialize = "partnerId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub partner_id: Option<String>,
+    /// The application, in the unified environment. On the wire `applicationId`.
+    #[serde(
+        rename(deserialize = "applicationId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub application_id: Option<String>,
+    /// When it was created, in milliseconds since 1970. On the wire `createdAt`.
+    #[serde(
+        rename(deserialize = "createdAt"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub created_at: Option<u64>,
+    /// When it last changed, in milliseconds since 1970. On the wire `updatedAt`.
+    #[serde(
+        rename(deserialize = "updatedAt"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub updated_at: Option<u64>,
+    /// The size of the picture.
+    #[serde(rename(deserialize = "resolution"), default)]
+    pub resolution: Option<Resolution>,
+    /// When it ends by itself, in seconds after its start. On the wire `maxDuration`.
+    #[serde(
+        rename(deserialize = "maxDuration"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub max_duration: Option<u32>,
+    /// The highest bit rate in bit/s. On the wire `maxBitrate`.
+    #[serde(
+        rename(deserialize = "maxBitrate"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub max_bitrate: Option<u32>,
+    /// Which streams are taken in. On the wire `streamMode`.
+    #[serde(rename(deserialize = "streamMode"), default)]
+    pub stream_mode: Option<StreamMode>,
+    /// The streams that were added by a call.
+    #[serde(
+        rename(deserialize = "streams"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Same>>::deserialize"
+    )]
+    pub streams: Vec<TakenStream>,
+    /// Whether it has audio. On the wire `hasAudio`.
+    #[serde(
+        rename(deserialize = "hasAudio"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub has_audio: Option<bool>,
+    /// Whether it has video. On the wire `hasVideo`.
+    #[serde(
+        rename(deserialize = "hasVideo"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub has_video: Option<bool>,
+    /// The tag that lets one session have several broadcasts. On the wire `multiBroadcastTag`.
+    #[serde(
+        rename(deserialize = "multiBroadcastTag"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub multi_broadcast_tag: Option<String>,
+    /// How it was set up.
+    #[serde(rename(deserialize = "settings"), default)]
+    pub settings: Option<BroadcastSettings>,
+    /// Where it goes; none once it has stopped. On the wire `broadcastUrls`.
+    #[serde(rename(deserialize = "broadcastUrls"), default)]
+    pub broadcast_urls: Option<BroadcastUrls>,
+    /// `broadcast`, in webhooks.
+    #[serde(
+        rename(deserialize = "event"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub event: Option<String>,
+}
+rtc_core::aliases!(Broadcast { "maxBitRate" = "maxBitrate" });
+/// How a broadcast was set up.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct BroadcastSettings {
+    /// The HLS output.
+    #[serde(rename(deserialize = "hls"), default)]
+    pub hls: Option<HlsSettings>,
+}
+/// How the HLS output was set up.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct HlsSettings {
+    /// Whether the delay is kept low. On the wire `lowLatency`.
+    #[serde(
+        rename(deserialize = "lowLatency"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub low_latency: Option<bool>,
+    /// Whether viewers can go back in time.
+    #[serde(
+        rename(deserialize = "dvr"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub dvr: Option<bool>,
+}
+/// Where a broadcast goes.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct BroadcastUrls {
+    /// The playlist for viewers.
+    #[serde(
+        rename(deserialize = "hls"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub hls: Option<String>,
+    /// How far the HLS output is. On the wire `hlsStatus`.
+    #[serde(rename(deserialize = "hlsStatus"), default)]
+    pub hls_status: Option<HlsStatus>,
+    /// The RTMP outputs.
+    #[serde(
+        rename(deserialize = "rtmp"),
+        default,
+        deserialize_with = "crate::answer::rtmp_targets"
+    )]
+    pub rtmp: Vec<RtmpTarget>,
+}
+/// One RTMP output.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct RtmpTarget {
+    /// Your own name for it.
+    #[serde(
+        rename(deserialize = "id"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub id: Option<String>,
+    /// The server. On the wire `serverUrl`.
+    #[serde(
+        rename(deserialize = "serverUrl"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub server_url: Option<String>,
+    /// The stream name, which is the key to the server. On the wire `streamName`.
+    #[serde(
+        rename(deserialize = "streamName"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub stream_name: Option<rtc_core::Secret>,
+    /// How far it is.
+    #[serde(rename(deserialize = "status"), default)]
+    pub status: Option<RtmpStatus>,
+}
+/// A page of broadcasts, newest first.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct BroadcastList {
+    /// How many there are in all, not only here.
+    #[serde(
+        rename(deserialize = "count"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub count: Option<u64>,
+    /// The broadcasts of this page.
+    #[serde(
+        rename(deserialize = "items"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Same>>::deserialize"
+    )]
+    pub items: Vec<Broadcast>,
+}
+/// A stream that a client publishes.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct Stream {
+    /// Its id.
+    #[serde(
+        rename(deserialize = "id"),
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Lenient>::deserialize"
+    )]
+    pub id: String,
+    /// What it shows. On the wire `videoType`.
+    #[serde(rename(deserialize = "videoType"), default)]
+    pub video_type: Option<VideoType>,
+    /// The name that its publisher gave it.
+    #[serde(
+        rename(deserialize = "name"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub name: Option<String>,
+    /// Its layout classes. On the wire `layoutClassList`.
+    #[serde(
+        rename(deserialize = "layoutClassList"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub layout_class_list: Vec<String>,
+}
+/// The streams of a session.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct StreamList {
+    /// How many there are in all, not only here.
+    #[serde(
+        rename(deserialize = "count"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub count: Option<u64>,
+    /// The streams.
+    #[serde(
+        rename(deserialize = "items"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Same>>::deserialize"
+    )]
+    pub items: Vec<Stream>,
+}
+/// A client that is connected to a session.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct Connection {
+    /// Its id. On the wire `connectionId`.
+    #[serde(
+        rename(deserialize = "connectionId"),
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Lenient>::deserialize"
+    )]
+    pub connection_id: String,
+    /// How far it is. On the wire `connectionState`.
+    #[serde(rename(deserialize = "connectionState"), default)]
+    pub connection_state: Option<ConnectionState>,
+    /// When it was created, in milliseconds since 1970. On the wire `createdAt`.
+    #[serde(
+        rename(deserialize = "createdAt"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub created_at: Option<u64>,
+}
+/// The connections of a session.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[serde(remote = "Self")]
+#[non_exhaustive]
+pub struct ConnectionList {
+    /// How many there are in all, not only here.
+    #[serde(
+        rename(deserialize = "count"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub count: Option<u64>,
+    /// The project. On the wire `projectId`.
+    #[serde(
+        rename(deserialize = "projectId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub project_id: Option<String>,
+    /// The session. On the wire `sessionId`.
+    #[serde(
+        rename(deserialize = "sessionId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub session_id: Option<String>,
+    /// The connections.
+    #[serde(
+        rename(deserialize = "items"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Same>>::deserialize"
+    )]
+    pub items: Vec<Connection>,
+}
+rtc_core::aliases!(ConnectionList { "applicationId" = "projectId" });
+/// A SIP call that joined a session.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct SipCall {
+    /// Its id.
+    #[serde(
+        rename(deserialize = "id"),
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Lenient>::deserialize"
+    )]
+    pub id: String,
+    /// Its connection. On the wire `connectionId`.
+    #[serde(
+        rename(deserialize = "connectionId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub connection_id: Option<String>,
+    /// Its stream. On the wire `streamId`.
+    #[serde(
+        rename(deserialize = "streamId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub stream_id: Option<String>,
+    /// The project, which is the API key. On the wire `projectId`.
+    #[serde(
+        rename(deserialize = "projectId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub project_id: Option<String>,
+    /// The session. On the wire `sessionId`.
+    #[serde(
+        rename(deserialize = "sessionId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub session_id: Option<String>,
+    /// When it was created, in milliseconds since 1970. On the wire `createdAt`.
+    #[serde(
+        rename(deserialize = "createdAt"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub created_at: Option<u64>,
+    /// When it last changed, in milliseconds since 1970. On the wire `updatedAt`.
+    #[serde(
+        rename(deserialize = "updatedAt"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub updated_at: Option<u64>,
+}
+/// An audio connector that joined a session.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct AudioConnection {
+    /// Its id.
+    #[serde(
+        rename(deserialize = "id"),
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Lenient>::deserialize"
+    )]
+    pub id: String,
+    /// Its connection. On the wire `connectionId`.
+    #[serde(
+        rename(deserialize = "connectionId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub connection_id: Option<String>,
+}
+/// Live captions of a session.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[serde(remote = "Self")]
+#[non_exhaustive]
+pub struct Captions {
+    /// Their id. On the wire `captionsId`.
+    #[serde(
+        rename(deserialize = "captionsId"),
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Lenient>::deserialize"
+    )]
+    pub captions_id: String,
+    /// The session. On the wire `sessionId`.
+    #[serde(
+        rename(deserialize = "sessionId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub session_id: Option<String>,
+    /// How far they are.
+    #[serde(rename(deserialize = "status"), default)]
+    pub status: Option<CaptionsStatus>,
+    /// The project, which is the API key. On the wire `projectId`.
+    #[serde(
+        rename(deserialize = "projectId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub project_id: Option<String>,
+    /// The application, in the unified environment. On the wire `applicationId`.
+    #[serde(
+        rename(deserialize = "applicationId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub application_id: Option<String>,
+    /// The language. On the wire `languageCode`.
+    #[serde(
+        rename(deserialize = "languageCode"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub language_code: Option<String>,
+    /// When they end by themselves, in seconds after their start. On the wire `maxDuration`.
+    #[serde(
+        rename(deserialize = "maxDuration"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub max_duration: Option<u32>,
+    /// Why they failed.
+    #[serde(
+        rename(deserialize = "reason"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub reason: Option<String>,
+    /// When it was created, in milliseconds since 1970. On the wire `createdAt`.
+    #[serde(
+        rename(deserialize = "createdAt"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub created_at: Option<u64>,
+    /// When it last changed, in milliseconds since 1970. On the wire `updatedAt`.
+    #[serde(
+        rename(deserialize = "updatedAt"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub updated_at: Option<u64>,
+}
+rtc_core::aliases!(Captions { "id" = "captionsId" });
+/// An Experience Composer render: a web page that is published as a stream.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct Render {
+    /// Its id.
+    #[serde(
+        rename(deserialize = "id"),
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Lenient>::deserialize"
+    )]
+    pub id: String,
+    /// The session. On the wire `sessionId`.
+    #[serde(
+        rename(deserialize = "sessionId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub session_id: Option<String>,
+    /// The project, which is the API key. On the wire `projectId`.
+    #[serde(
+        rename(deserialize = "projectId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub project_id: Option<String>,
+    /// The application, in the unified environment. On the wire `applicationId`.
+    #[serde(
+        rename(deserialize = "applicationId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub application_id: Option<String>,
+    /// When it was created, in milliseconds since 1970. On the wire `createdAt`.
+    #[serde(
+        rename(deserialize = "createdAt"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub created_at: Option<u64>,
+    /// When it last changed, in milliseconds since 1970. On the wire `updatedAt`.
+    #[serde(
+        rename(deserialize = "updatedAt"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub updated_at: Option<u64>,
+    /// The page.
+    #[serde(
+        rename(deserialize = "url"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub url: Option<String>,
+    /// The size of the picture.
+    #[serde(rename(deserialize = "resolution"), default)]
+    pub resolution: Option<Resolution>,
+    /// How far it is.
+    #[serde(rename(deserialize = "status"), default)]
+    pub status: Option<RenderStatus>,
+    /// The stream, once it has started. On the wire `streamId`.
+    #[serde(
+        rename(deserialize = "streamId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub stream_id: Option<String>,
+    /// Why it stopped or failed.
+    #[serde(
+        rename(deserialize = "reason"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub reason: Option<String>,
+    /// Where changes of status are posted to. On the wire `callbackUrl`.
+    #[serde(
+        rename(deserialize = "callbackUrl"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub callback_url: Option<String>,
+    /// The name of the stream.
+    #[serde(
+        rename(deserialize = "name"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub name: Option<String>,
+    /// The kind of event, in webhooks.
+    #[serde(
+        rename(deserialize = "event"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub event: Option<String>,
+}
+/// A page of renders.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct RenderList {
+    /// How many there are in all, not only here.
+    #[serde(
+        rename(deserialize = "count"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub count: Option<u64>,
+    /// The renders of this page.
+    #[serde(
+        rename(deserialize = "items"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Same>>::deserialize"
+    )]
+    pub items: Vec<Render>,
+}
+/// A webhook that is registered.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct Callback {
+    /// Its id.
+    #[serde(
+        rename(deserialize = "id"),
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Lenient>::deserialize"
+    )]
+    pub id: String,
+    /// The group of events.
+    #[serde(
+        rename(deserialize = "group"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub group: Option<String>,
+    /// The event.
+    #[serde(
+        rename(deserialize = "event"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub event: Option<String>,
+    /// Where it is posted to.
+    #[serde(
+        rename(deserialize = "url"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub url: Option<String>,
+    /// When it was created, in milliseconds since 1970. On the wire `createdAt`.
+    #[serde(
+        rename(deserialize = "createdAt"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub created_at: Option<u64>,
+}
+/// A project of the account.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[serde(remote = "Self")]
+#[non_exhaustive]
+pub struct Project {
+    /// Its API key.
+    #[serde(
+        rename(deserialize = "id"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub id: Option<String>,
+    /// Its API secret.
+    #[serde(
+        rename(deserialize = "secret"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub secret: Option<rtc_core::Secret>,
+    /// Whether it can be used.
+    #[serde(rename(deserialize = "status"), default)]
+    pub status: Option<ProjectStatus>,
+    /// Its name.
+    #[serde(
+        rename(deserialize = "name"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub name: Option<String>,
+    /// When it was created, in milliseconds since 1970. On the wire `createdAt`.
+    #[serde(
+        rename(deserialize = "createdAt"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub created_at: Option<u64>,
+    /// The environment that it lives in.
+    #[serde(
+        rename(deserialize = "environment"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub environment: Option<String>,
+    /// The environment that it lives in, in other answers. On the wire `environmentName`.
+    #[serde(
+        rename(deserialize = "environmentName"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub environment_name: Option<String>,
+    /// What that environment is. On the wire `environmentDescription`.
+    #[serde(
+        rename(deserialize = "environmentDescription"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub environment_description: Option<String>,
+}
+rtc_core::aliases!(Project { "applicationId" = "id" });
+/// What a refusal means, by operation and status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The request is not valid: a value, a combination of values, or a session without clients.
+    InvalidRequest,
+    /// The key, the secret or the token is wrong, or the project is suspended.
+    Authentication,
+    /// What the request names is not there.
+    NotFound,
+    /// There is no such session, or nobody is connected to it.
+    SessionNotFound,
+    /// There is no such archive.
+    ArchiveNotFound,
+    /// There is no such archive, or no such stream in its session.
+    ArchiveOrStreamNotFound,
+    /// There is no such broadcast.
+    BroadcastNotFound,
+    /// There is no such broadcast, or no such stream in its session.
+    BroadcastOrStreamNotFound,
+    /// There is no such render.
+    RenderNotFound,
+    /// There are no such captions.
+    CaptionsNotFound,
+    /// There is no such connection: the client has gone, or the id is wrong.
+    ConnectionNotFound,
+    /// There is no such stream in the session.
+    StreamNotFound,
+    /// The id is not that of a stream. The service says so with status 408; it is no timeout.
+    InvalidStreamId,
+    /// Streams are taken in by themselves: only stream mode manual lets you choose.
+    StreamModeIsAuto,
+    /// The session is relayed, or is already being recorded.
+    RelayedOrAlreadyRecording,
+    /// The archive is not being recorded any more.
+    NotRecording,
+    /// Only an archive that is available or uploaded can be deleted.
+    ArchiveNotReady,
+    /// It is already running for this session.
+    AlreadyStarted,
+    /// The session is relayed: only a routed one can do this.
+    SessionIsRelayed,
+    /// The state of things does not allow it.
+    Conflict,
+    /// Type or data of the signal are too long.
+    TooLarge,
+    /// Too many requests: try again later.
+    RateLimited,
+    /// The service failed.
+    Unavailable,
+    /// A status that is not documented for the operation.
+    Undocumented,
+}
+impl Refusal {
+    pub(crate) fn of(operation: &str, status: u16) -> Self {
+        match (operation, status) {
+            ("create_session", 400) => Self::InvalidRequest,
+            ("start_archive", 400) => Self::InvalidRequest,
+            ("start_archive", 404) => Self::SessionNotFound,
+            ("start_archive", 409) => Self::RelayedOrAlreadyRecording,
+            ("stop_archive", 404) => Self::ArchiveNotFound,
+            ("stop_archive", 409) => Self::NotRecording,
+            ("get_archive", 404) => Self::ArchiveNotFound,
+            ("delete_archive", 404) => Self::ArchiveNotFound,
+            ("delete_archive", 409) => Self::ArchiveNotReady,
+            ("set_archive_layout", 404) => Self::ArchiveNotFound,
+            ("add_archive_stream", 404) => Self::ArchiveOrStreamNotFound,
+            ("add_archive_stream", 405) => Self::StreamModeIsAuto,
+            ("remove_archive_stream", 404) => Self::ArchiveOrStreamNotFound,
+            ("remove_archive_stream", 405) => Self::StreamModeIsAuto,
+            ("start_broadcast", 404) => Self::SessionNotFound,
+            ("start_broadcast", 409) => Self::AlreadyStarted,
+            ("stop_broadcast", 404) => Self::BroadcastNotFound,
+            ("get_broadcast", 404) => Self::BroadcastNotFound,
+            ("set_broadcast_layout", 404) => Self::BroadcastNotFound,
+            ("add_broadcast_stream", 404) => Self::BroadcastOrStreamNotFound,
+            ("add_broadcast_stream", 405) => Self::StreamModeIsAuto,
+            ("remove_broadcast_stream", 404) => Self::BroadcastOrStreamNotFound,
+            ("remove_broadcast_stream", 405) => Self::StreamModeIsAuto,
+            ("get_stream", 404) => Self::StreamNotFound,
+            ("get_stream", 408) => Self::InvalidStreamId,
+            ("list_streams", 404) => Self::SessionNotFound,
+            ("set_stream_layout_classes", 404) => Self::StreamNotFound,
+            ("list_connections", 404) => Self::SessionNotFound,
+            ("force_disconnect", 404) => Self::ConnectionNotFound,
+            ("force_mute_stream", 404) => Self::StreamNotFound,
+            ("force_mute_stream", 408) => Self::InvalidStreamId,
+            ("force_mute_all", 404) => Self::SessionNotFound,
+            ("disable_force_mute", 404) => Self::SessionNotFound,
+            ("signal_session", 404) => Self::SessionNotFound,
+            ("signal_session", 413) => Self::TooLarge,
+            ("signal_connection", 404) => Self::ConnectionNotFound,
+            ("signal_connection", 413) => Self::TooLarge,
+            ("play_dtmf", 404) => Self::SessionNotFound,
+            ("play_dtmf_to_connection", 404) => Self::ConnectionNotFound,
+            ("dial_sip", 404) => Self::SessionNotFound,
+            ("dial_sip", 409) => Self::SessionIsRelayed,
+            ("start_audio_connector", 404) => Self::SessionNotFound,
+            ("start_audio_connector", 409) => Self::SessionIsRelayed,
+            ("stop_audio_connector", 404) => Self::ConnectionNotFound,
+            ("start_captions", 409) => Self::AlreadyStarted,
+            ("stop_captions", 404) => Self::CaptionsNotFound,
+            ("get_captions", 404) => Self::CaptionsNotFound,
+            ("start_render", 404) => Self::SessionNotFound,
+            ("get_render", 404) => Self::RenderNotFound,
+            ("stop_render", 404) => Self::RenderNotFound,
+            ("unregister_callback", 404) => Self::NotFound,
+            ("get_project", 404) => Self::NotFound,
+            ("set_project_status", 404) => Self::NotFound,
+            ("refresh_project_secret", 404) => Self::NotFound,
+            ("delete_project", 404) => Self::NotFound,
+            (_, 400) => Self::InvalidRequest,
+            (_, 401 | 403) => Self::Authentication,
+            (_, 404) => Self::NotFound,
+            (_, 408) => Self::InvalidStreamId,
+            (_, 405) => Self::StreamModeIsAuto,
+            (_, 409) => Self::Conflict,
+            (_, 413) => Self::TooLarge,
+            (_, 429) => Self::RateLimited,
+            (_, 500 | 502 | 503 | 504) => Self::Unavailable,
+            _ => Self::Undocumented,
+        }
+    }
+}
 /// Creates a session. Its media mode, archive mode and encryption are fixed from then on.
 ///
 /// `POST /session/create`.
+///
+/// Refused with 400 [`Refusal::InvalidRequest`].
 ///
 /// Source: OpenTok REST API, POST /session/create.
 #[derive(Debug, Clone, PartialEq)]
@@ -323,7 +2537,4733 @@ impl Operation<OpenTok> for CreateSession {
         sent: &Uri,
         response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        crate::model::decode_session(self, sent, response)
+        crate::answer::decode_session(self, sent, response)
+    }
+}
+/// Starts to record a session. Somebody must be connected to it, and it must be routed. It ends with stop, after two hours, or a minute after the last client left.
+///
+/// `POST /v2/project/{project}/archive`.
+///
+/// Refused with 400 [`Refusal::InvalidRequest`], 404 [`Refusal::SessionNotFound`], 409 [`Refusal::RelayedOrAlreadyRecording`].
+///
+/// Source: OpenTok REST API, POST /archive.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StartArchive {
+    /// The session. Bounds: at most 255 characters. On the wire `sessionId`.
+    pub session_id: String,
+    /// The name of the archive.
+    pub name: Option<String>,
+    /// Whether audio is taken in; true when not given. On the wire `hasAudio`.
+    pub has_audio: Option<bool>,
+    /// Whether video is taken in; true when not given. On the wire `hasVideo`.
+    pub has_video: Option<bool>,
+    /// One file, or one for each stream; composed when not given. On the wire `outputMode`.
+    pub output_mode: Option<OutputMode>,
+    /// The size of the picture (service default 640x480); not with output mode individual.
+    pub resolution: Option<Resolution>,
+    /// How the streams are laid out (service default best fit).
+    pub layout: Option<Layout>,
+    /// Which streams are taken in; auto when not given. On the wire `streamMode`.
+    pub stream_mode: Option<StreamMode>,
+    /// A tag that lets one session have several archives at a time. On the wire `multiArchiveTag`.
+    pub multi_archive_tag: Option<String>,
+    /// The highest bit rate, 100,000 to 6,000,000 bit/s. Bounds: 100000 to 6000000. On the wire `maxBitrate`.
+    pub max_bitrate: Option<u32>,
+    /// How coarse the picture is, 15 (fine) to 40; excludes a highest bit rate. Bounds: 15 to 40. On the wire `quantizationParameter`.
+    pub quantization_parameter: Option<u32>,
+    /// Whether the archive is written down as text; false when not given. On the wire `hasTranscription`.
+    pub has_transcription: Option<bool>,
+    /// How it is written down. On the wire `transcriptionProperties`.
+    pub transcription_properties: Option<TranscriptionProperties>,
+}
+impl StartArchive {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(session_id: impl Into<String>) -> Self {
+        Self {
+            session_id: session_id.into(),
+            name: None,
+            has_audio: None,
+            has_video: None,
+            output_mode: None,
+            resolution: None,
+            layout: None,
+            stream_mode: None,
+            multi_archive_tag: None,
+            max_bitrate: None,
+            quantization_parameter: None,
+            has_transcription: None,
+            transcription_properties: None,
+        }
+    }
+    /// The name of the archive.
+    #[must_use]
+    pub fn name(mut self, value: impl Into<String>) -> Self {
+        self.name = Some(value.into());
+        self
+    }
+    /// Whether audio is taken in; true when not given. On the wire `hasAudio`.
+    #[must_use]
+    pub fn has_audio(mut self, value: bool) -> Self {
+        self.has_audio = Some(value);
+        self
+    }
+    /// Whether video is taken in; true when not given. On the wire `hasVideo`.
+    #[must_use]
+    pub fn has_video(mut self, value: bool) -> Self {
+        self.has_video = Some(value);
+        self
+    }
+    /// One file, or one for each stream; composed when not given. On the wire `outputMode`.
+    #[must_use]
+    pub fn output_mode(mut self, value: impl Into<OutputMode>) -> Self {
+        self.output_mode = Some(value.into());
+        self
+    }
+    /// The size of the picture (service default 640x480); not with output mode individual.
+    #[must_use]
+    pub fn resolution(mut self, value: impl Into<Resolution>) -> Self {
+        self.resolution = Some(value.into());
+        self
+    }
+    /// How the streams are laid out (service default best fit).
+    #[must_use]
+    pub fn layout(mut self, value: impl Into<Layout>) -> Self {
+        self.layout = Some(value.into());
+        self
+    }
+    /// Which streams are taken in; auto when not given. On the wire `streamMode`.
+    #[must_use]
+    pub fn stream_mode(mut self, value: impl Into<StreamMode>) -> Self {
+        self.stream_mode = Some(value.into());
+        self
+    }
+    /// A tag that lets one session have several archives at a time. On the wire `multiArchiveTag`.
+    #[must_use]
+    pub fn multi_archive_tag(mut self, value: impl Into<String>) -> Self {
+        self.multi_archive_tag = Some(value.into());
+        self
+    }
+    /// The highest bit rate, 100,000 to 6,000,000 bit/s. Bounds: 100000 to 6000000. On the wire `maxBitrate`.
+    #[must_use]
+    pub fn max_bitrate(mut self, value: u32) -> Self {
+        self.max_bitrate = Some(value);
+        self
+    }
+    /// How coarse the picture is, 15 (fine) to 40; excludes a highest bit rate. Bounds: 15 to 40. On the wire `quantizationParameter`.
+    #[must_use]
+    pub fn quantization_parameter(mut self, value: u32) -> Self {
+        self.quantization_parameter = Some(value);
+        self
+    }
+    /// Whether the archive is written down as text; false when not given. On the wire `hasTranscription`.
+    #[must_use]
+    pub fn has_transcription(mut self, value: bool) -> Self {
+        self.has_transcription = Some(value);
+        self
+    }
+    /// How it is written down. On the wire `transcriptionProperties`.
+    #[must_use]
+    pub fn transcription_properties(
+        mut self,
+        value: impl Into<TranscriptionProperties>,
+    ) -> Self {
+        self.transcription_properties = Some(value.into());
+        self
+    }
+}
+impl StartArchive {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, None, Some(255))
+                .done();
+        }
+        if let Some(value) = &self.output_mode {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("output_mode", "outputMode"),
+                    value.is_known(),
+                    "composed, individual",
+                    None,
+                );
+        }
+        if let Some(value) = &self.resolution {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("resolution", "resolution"),
+                    value.is_known(),
+                    "640x480, 480x640, 1280x720, 720x1280, 1920x1080, 1080x1920",
+                    None,
+                );
+        }
+        if let Some(value) = &self.layout {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("layout", "layout"),
+                    |checks| value.check(checks),
+                );
+        }
+        if let Some(value) = &self.stream_mode {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("stream_mode", "streamMode"),
+                    value.is_known(),
+                    "auto, manual",
+                    None,
+                );
+        }
+        if let Some(value) = &self.max_bitrate {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("max_bitrate", "maxBitrate"),
+                    *value,
+                    Some(100000),
+                    Some(6000000),
+                    None,
+                );
+        }
+        if let Some(value) = &self.quantization_parameter {
+            checks
+                .range(
+                    rtc_core::validate::Field::new(
+                        "quantization_parameter",
+                        "quantizationParameter",
+                    ),
+                    *value,
+                    Some(15),
+                    Some(40),
+                    None,
+                );
+        }
+        if let Some(value) = &self.transcription_properties {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new(
+                        "transcription_properties",
+                        "transcriptionProperties",
+                    ),
+                    |checks| value.check(checks),
+                );
+        }
+        if self.has_audio == Some(false) && self.has_video == Some(false) {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("has_video", "hasVideo"),
+                    rtc_core::Rule::Conflict,
+                    None,
+                    "audio and video cannot both be off",
+                );
+        }
+        if self.output_mode == Some(OutputMode::Individual) && self.resolution.is_some()
+        {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("resolution", "resolution"),
+                    rtc_core::Rule::Conflict,
+                    None,
+                    "individual files have no common resolution",
+                );
+        }
+        if self.output_mode == Some(OutputMode::Individual) && self.max_bitrate.is_some()
+        {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("max_bitrate", "maxBitrate"),
+                    rtc_core::Rule::Conflict,
+                    None,
+                    "individual files have no common bit rate",
+                );
+        }
+        if self.quantization_parameter.is_some() && self.max_bitrate.is_some() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new(
+                        "quantization_parameter",
+                        "quantizationParameter",
+                    ),
+                    rtc_core::Rule::Conflict,
+                    None,
+                    "a quantization parameter excludes a highest bit rate",
+                );
+        }
+        if self.has_transcription != Some(true)
+            && self.transcription_properties.is_some()
+        {
+            checks
+                .report(
+                    rtc_core::validate::Field::new(
+                        "transcription_properties",
+                        "transcriptionProperties",
+                    ),
+                    rtc_core::Rule::Conflict,
+                    None,
+                    "properties of a transcription need has_transcription",
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for StartArchive {
+    type Output = Archive;
+    const META: Meta = Meta::new("start_archive")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/archive");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("sessionId", &self.session_id)
+            .optional("name", self.name.as_ref())
+            .optional("hasAudio", self.has_audio.as_ref())
+            .optional("hasVideo", self.has_video.as_ref())
+            .optional("outputMode", self.output_mode.as_ref())
+            .optional("resolution", self.resolution.as_ref())
+            .optional("layout", self.layout.as_ref())
+            .optional("streamMode", self.stream_mode.as_ref())
+            .optional("multiArchiveTag", self.multi_archive_tag.as_ref())
+            .optional("maxBitrate", self.max_bitrate.as_ref())
+            .optional("quantizationParameter", self.quantization_parameter.as_ref())
+            .optional("hasTranscription", self.has_transcription.as_ref())
+            .optional("transcriptionProperties", self.transcription_properties.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Ends a recording.
+///
+/// `POST /v2/project/{project}/archive/{archive_id}/stop`.
+///
+/// Refused with 404 [`Refusal::ArchiveNotFound`], 409 [`Refusal::NotRecording`].
+///
+/// Source: OpenTok REST API, POST /archive/{archive_id}/stop.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StopArchive {
+    /// The archive. Bounds: neither empty nor `.` nor `..`. On the wire `archiveId`.
+    pub archive_id: String,
+}
+impl StopArchive {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(archive_id: impl Into<String>) -> Self {
+        Self {
+            archive_id: archive_id.into(),
+        }
+    }
+}
+impl StopArchive {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.archive_id;
+            checks
+                .text(rtc_core::validate::Field::new("archive_id", "archiveId"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for StopArchive {
+    type Output = Archive;
+    const META: Meta = Meta::new("stop_archive")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/archive/")
+            .segment(&self.archive_id)
+            .path("/stop");
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Tells about an archive.
+///
+/// `GET /v2/project/{project}/archive/{archive_id}`.
+///
+/// Refused with 404 [`Refusal::ArchiveNotFound`].
+///
+/// Source: OpenTok REST API, GET /archive/{archive_id}.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GetArchive {
+    /// The archive. Bounds: neither empty nor `.` nor `..`. On the wire `archiveId`.
+    pub archive_id: String,
+}
+impl GetArchive {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(archive_id: impl Into<String>) -> Self {
+        Self {
+            archive_id: archive_id.into(),
+        }
+    }
+}
+impl GetArchive {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.archive_id;
+            checks
+                .text(rtc_core::validate::Field::new("archive_id", "archiveId"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for GetArchive {
+    type Output = Archive;
+    const META: Meta = Meta::new("get_archive")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/archive/")
+            .segment(&self.archive_id);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Lists the archives of the project, newest first: one page of them.
+///
+/// `GET /v2/project/{project}/archive`.
+///
+/// Source: OpenTok REST API, GET /archive.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListArchives {
+    /// How many to skip; 0 when not given.
+    pub offset: Option<u64>,
+    /// How many at most, 0 to 1,000; 50 when not given. Bounds: at most 1000.
+    pub count: Option<u64>,
+    /// Only those of this session. Bounds: 1 to 255 characters. On the wire `sessionId`.
+    pub session_id: Option<String>,
+}
+impl ListArchives {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            offset: None,
+            count: None,
+            session_id: None,
+        }
+    }
+    /// How many to skip; 0 when not given.
+    #[must_use]
+    pub fn offset(mut self, value: u64) -> Self {
+        self.offset = Some(value);
+        self
+    }
+    /// How many at most, 0 to 1,000; 50 when not given. Bounds: at most 1000.
+    #[must_use]
+    pub fn count(mut self, value: u64) -> Self {
+        self.count = Some(value);
+        self
+    }
+    /// Only those of this session. Bounds: 1 to 255 characters. On the wire `sessionId`.
+    #[must_use]
+    pub fn session_id(mut self, value: impl Into<String>) -> Self {
+        self.session_id = Some(value.into());
+        self
+    }
+}
+impl Default for ListArchives {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl ListArchives {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if let Some(value) = &self.count {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("count", "count"),
+                    *value,
+                    None,
+                    Some(1000),
+                    None,
+                );
+        }
+        if let Some(value) = &self.session_id {
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(255))
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for ListArchives {
+    type Output = ArchiveList;
+    const META: Meta = Meta::new("list_archives")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let mut request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/archive");
+        if let Some(value) = &self.offset {
+            request = request
+                .query("offset", &rtc_core::encode::WireText::wire_text(value));
+        }
+        if let Some(value) = &self.count {
+            request = request
+                .query("count", &rtc_core::encode::WireText::wire_text(value));
+        }
+        if let Some(value) = &self.session_id {
+            request = request
+                .query("sessionId", &rtc_core::encode::WireText::wire_text(value));
+        }
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+impl rtc_core::Paged<OpenTok> for ListArchives {
+    type Item = Archive;
+    fn items(page: Self::Output) -> Vec<Self::Item> {
+        page.items
+    }
+    fn next(mut self, page: &Self::Output) -> Option<Self> {
+        self.offset = Some(
+            rtc_core::next_offset(self.offset, page.items.len(), page.count)?,
+        );
+        Some(self)
+    }
+}
+/// Deletes an archive that is available or uploaded.
+///
+/// `DELETE /v2/project/{project}/archive/{archive_id}`.
+///
+/// Refused with 404 [`Refusal::ArchiveNotFound`], 409 [`Refusal::ArchiveNotReady`].
+///
+/// Source: OpenTok REST API, DELETE /archive/{archive_id}.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DeleteArchive {
+    /// The archive. Bounds: neither empty nor `.` nor `..`. On the wire `archiveId`.
+    pub archive_id: String,
+}
+impl DeleteArchive {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(archive_id: impl Into<String>) -> Self {
+        Self {
+            archive_id: archive_id.into(),
+        }
+    }
+}
+impl DeleteArchive {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.archive_id;
+            checks
+                .text(rtc_core::validate::Field::new("archive_id", "archiveId"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for DeleteArchive {
+    type Output = ();
+    const META: Meta = Meta::new("delete_archive")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::DELETE, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/archive/")
+            .segment(&self.archive_id);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Changes the layout of a composed archive that is being recorded.
+///
+/// `PUT /v2/project/{project}/archive/{archive_id}/layout`.
+///
+/// Refused with 404 [`Refusal::ArchiveNotFound`].
+///
+/// Source: OpenTok REST API, PUT /archive/{archive_id}/layout.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SetArchiveLayout {
+    /// The archive. Bounds: neither empty nor `.` nor `..`. On the wire `archiveId`.
+    pub archive_id: String,
+    /// The layout.
+    pub layout_type: LayoutType,
+    /// The CSS of a custom layout; only with type custom, and then required.
+    pub stylesheet: Option<String>,
+    /// The layout while a screen is shared; only with type bestFit. On the wire `screenshareType`.
+    pub screenshare_type: Option<ScreenshareLayout>,
+}
+impl SetArchiveLayout {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        archive_id: impl Into<String>,
+        layout_type: impl Into<LayoutType>,
+    ) -> Self {
+        Self {
+            archive_id: archive_id.into(),
+            layout_type: layout_type.into(),
+            stylesheet: None,
+            screenshare_type: None,
+        }
+    }
+    /// The CSS of a custom layout; only with type custom, and then required.
+    #[must_use]
+    pub fn stylesheet(mut self, value: impl Into<String>) -> Self {
+        self.stylesheet = Some(value.into());
+        self
+    }
+    /// The layout while a screen is shared; only with type bestFit. On the wire `screenshareType`.
+    #[must_use]
+    pub fn screenshare_type(mut self, value: impl Into<ScreenshareLayout>) -> Self {
+        self.screenshare_type = Some(value.into());
+        self
+    }
+}
+impl SetArchiveLayout {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.archive_id;
+            checks
+                .text(rtc_core::validate::Field::new("archive_id", "archiveId"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.layout_type;
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("type", "type"),
+                    value.is_known(),
+                    "bestFit, pip, verticalPresentation, horizontalPresentation, custom",
+                    None,
+                );
+        }
+        if let Some(value) = &self.screenshare_type {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new(
+                        "screenshare_type",
+                        "screenshareType",
+                    ),
+                    value.is_known(),
+                    "bestFit, pip, verticalPresentation, horizontalPresentation",
+                    None,
+                );
+        }
+        if self.layout_type == LayoutType::Custom && self.stylesheet.is_none() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("stylesheet", "stylesheet"),
+                    rtc_core::Rule::Required,
+                    None,
+                    "a custom layout needs a stylesheet",
+                );
+        }
+        if self.layout_type != LayoutType::Custom && self.stylesheet.is_some() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("stylesheet", "stylesheet"),
+                    rtc_core::Rule::Conflict,
+                    None,
+                    "a stylesheet needs layout type custom",
+                );
+        }
+        if self.layout_type != LayoutType::BestFit && self.screenshare_type.is_some() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new(
+                        "screenshare_type",
+                        "screenshareType",
+                    ),
+                    rtc_core::Rule::Conflict,
+                    None,
+                    "a layout for shared screens needs layout type bestFit",
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for SetArchiveLayout {
+    type Output = ();
+    const META: Meta = Meta::new("set_archive_layout")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::PUT, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/archive/")
+            .segment(&self.archive_id)
+            .path("/layout");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("type", &self.layout_type)
+            .optional("stylesheet", self.stylesheet.as_ref())
+            .optional("screenshareType", self.screenshare_type.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Takes a stream into an archive with stream mode manual.
+///
+/// `PATCH /v2/project/{project}/archive/{archive_id}/streams`.
+///
+/// Refused with 404 [`Refusal::ArchiveOrStreamNotFound`], 405 [`Refusal::StreamModeIsAuto`].
+///
+/// Source: OpenTok REST API, PATCH /archive/{archive_id}/streams.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct AddArchiveStream {
+    /// The archive. Bounds: neither empty nor `.` nor `..`. On the wire `archiveId`.
+    pub archive_id: String,
+    /// The stream. On the wire `addStream`.
+    pub add_stream: String,
+    /// Whether audio is taken in; true when not given. On the wire `hasAudio`.
+    pub has_audio: Option<bool>,
+    /// Whether video is taken in; true when not given. On the wire `hasVideo`.
+    pub has_video: Option<bool>,
+}
+impl AddArchiveStream {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(archive_id: impl Into<String>, add_stream: impl Into<String>) -> Self {
+        Self {
+            archive_id: archive_id.into(),
+            add_stream: add_stream.into(),
+            has_audio: None,
+            has_video: None,
+        }
+    }
+    /// Whether audio is taken in; true when not given. On the wire `hasAudio`.
+    #[must_use]
+    pub fn has_audio(mut self, value: bool) -> Self {
+        self.has_audio = Some(value);
+        self
+    }
+    /// Whether video is taken in; true when not given. On the wire `hasVideo`.
+    #[must_use]
+    pub fn has_video(mut self, value: bool) -> Self {
+        self.has_video = Some(value);
+        self
+    }
+}
+impl AddArchiveStream {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.archive_id;
+            checks
+                .text(rtc_core::validate::Field::new("archive_id", "archiveId"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.add_stream;
+            checks
+                .text(rtc_core::validate::Field::new("add_stream", "addStream"), value)
+                .not_empty()
+                .done();
+        }
+        if self.has_audio == Some(false) && self.has_video == Some(false) {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("has_video", "hasVideo"),
+                    rtc_core::Rule::Conflict,
+                    None,
+                    "audio and video cannot both be off",
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for AddArchiveStream {
+    type Output = ();
+    const META: Meta = Meta::new("add_archive_stream")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::PATCH, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/archive/")
+            .segment(&self.archive_id)
+            .path("/streams");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("addStream", &self.add_stream)
+            .optional("hasAudio", self.has_audio.as_ref())
+            .optional("hasVideo", self.has_video.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Takes a stream out of an archive with stream mode manual.
+///
+/// `PATCH /v2/project/{project}/archive/{archive_id}/streams`.
+///
+/// Refused with 404 [`Refusal::ArchiveOrStreamNotFound`], 405 [`Refusal::StreamModeIsAuto`].
+///
+/// Source: OpenTok REST API, PATCH /archive/{archive_id}/streams.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RemoveArchiveStream {
+    /// The archive. Bounds: neither empty nor `.` nor `..`. On the wire `archiveId`.
+    pub archive_id: String,
+    /// The stream. On the wire `removeStream`.
+    pub remove_stream: String,
+}
+impl RemoveArchiveStream {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(archive_id: impl Into<String>, remove_stream: impl Into<String>) -> Self {
+        Self {
+            archive_id: archive_id.into(),
+            remove_stream: remove_stream.into(),
+        }
+    }
+}
+impl RemoveArchiveStream {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.archive_id;
+            checks
+                .text(rtc_core::validate::Field::new("archive_id", "archiveId"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.remove_stream;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("remove_stream", "removeStream"),
+                    value,
+                )
+                .not_empty()
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for RemoveArchiveStream {
+    type Output = ();
+    const META: Meta = Meta::new("remove_archive_stream")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::PATCH, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/archive/")
+            .segment(&self.archive_id)
+            .path("/streams");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("removeStream", &self.remove_stream);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Has archives uploaded to your own storage from now on.
+///
+/// `PUT /v2/project/{project}/archive/storage`.
+///
+/// Source: OpenTok REST API, PUT /archive/storage.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SetArchiveStorage {
+    /// What kind of storage it is.
+    pub storage_type: StorageType,
+    /// The access to it.
+    pub config: StorageConfig,
+    /// What becomes of an archive that cannot be uploaded; kept by the service when not given.
+    pub fallback: Option<StorageFallback>,
+}
+impl SetArchiveStorage {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        storage_type: impl Into<StorageType>,
+        config: impl Into<StorageConfig>,
+    ) -> Self {
+        Self {
+            storage_type: storage_type.into(),
+            config: config.into(),
+            fallback: None,
+        }
+    }
+    /// What becomes of an archive that cannot be uploaded; kept by the service when not given.
+    #[must_use]
+    pub fn fallback(mut self, value: impl Into<StorageFallback>) -> Self {
+        self.fallback = Some(value.into());
+        self
+    }
+}
+impl SetArchiveStorage {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.storage_type;
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("type", "type"),
+                    value.is_known(),
+                    "s3, azure",
+                    None,
+                );
+        }
+        {
+            let value = &self.config;
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("config", "config"),
+                    |checks| value.check(checks),
+                );
+        }
+        if let Some(value) = &self.fallback {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("fallback", "fallback"),
+                    value.is_known(),
+                    "opentok, none",
+                    None,
+                );
+        }
+        crate::model::check_storage(self, &mut checks);
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for SetArchiveStorage {
+    type Output = ();
+    const META: Meta = Meta::new("set_archive_storage")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::PUT, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/archive/storage");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("type", &self.storage_type)
+            .member("config", &self.config)
+            .optional("fallback", self.fallback.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Has archives kept by the service again.
+///
+/// `DELETE /v2/project/{project}/archive/storage`.
+///
+/// Source: OpenTok REST API, DELETE /archive/storage.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DeleteArchiveStorage {}
+impl DeleteArchiveStorage {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+impl Default for DeleteArchiveStorage {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl DeleteArchiveStorage {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for DeleteArchiveStorage {
+    type Output = ();
+    const META: Meta = Meta::new("delete_archive_storage")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::DELETE, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/archive/storage");
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Streams a session to many: as HLS, to RTMP servers, or both. Somebody must be connected to it, and it must be routed.
+///
+/// `POST /v2/project/{project}/broadcast`.
+///
+/// Refused with 404 [`Refusal::SessionNotFound`], 409 [`Refusal::AlreadyStarted`].
+///
+/// Source: OpenTok REST API, POST /broadcast.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StartBroadcast {
+    /// The session. Bounds: at most 255 characters. On the wire `sessionId`.
+    pub session_id: String,
+    /// Where it goes.
+    pub outputs: Outputs,
+    /// How the streams are laid out (service default best fit).
+    pub layout: Option<Layout>,
+    /// When it ends by itself, 60 to 36,000 seconds after its start (service default 14,400). Bounds: 60 to 36000. On the wire `maxDuration`.
+    pub max_duration: Option<u32>,
+    /// The highest bit rate, 100,000 to 6,000,000 bit/s. Bounds: 100000 to 6000000. On the wire `maxBitrate`.
+    pub max_bitrate: Option<u32>,
+    /// The size of the picture (service default 640x480).
+    pub resolution: Option<Resolution>,
+    /// Which streams are taken in; auto when not given. On the wire `streamMode`.
+    pub stream_mode: Option<StreamMode>,
+    /// A tag that lets one session have several broadcasts at a time. On the wire `multiBroadcastTag`.
+    pub multi_broadcast_tag: Option<String>,
+    /// Whether audio is taken in; true when not given. On the wire `hasAudio`.
+    pub has_audio: Option<bool>,
+    /// Whether video is taken in; true when not given. On the wire `hasVideo`.
+    pub has_video: Option<bool>,
+}
+impl StartBroadcast {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(session_id: impl Into<String>, outputs: impl Into<Outputs>) -> Self {
+        Self {
+            session_id: session_id.into(),
+            outputs: outputs.into(),
+            layout: None,
+            max_duration: None,
+            max_bitrate: None,
+            resolution: None,
+            stream_mode: None,
+            multi_broadcast_tag: None,
+            has_audio: None,
+            has_video: None,
+        }
+    }
+    /// How the streams are laid out (service default best fit).
+    #[must_use]
+    pub fn layout(mut self, value: impl Into<Layout>) -> Self {
+        self.layout = Some(value.into());
+        self
+    }
+    /// When it ends by itself, 60 to 36,000 seconds after its start (service default 14,400). Bounds: 60 to 36000. On the wire `maxDuration`.
+    #[must_use]
+    pub fn max_duration(mut self, value: u32) -> Self {
+        self.max_duration = Some(value);
+        self
+    }
+    /// The highest bit rate, 100,000 to 6,000,000 bit/s. Bounds: 100000 to 6000000. On the wire `maxBitrate`.
+    #[must_use]
+    pub fn max_bitrate(mut self, value: u32) -> Self {
+        self.max_bitrate = Some(value);
+        self
+    }
+    /// The size of the picture (service default 640x480).
+    #[must_use]
+    pub fn resolution(mut self, value: impl Into<Resolution>) -> Self {
+        self.resolution = Some(value.into());
+        self
+    }
+    /// Which streams are taken in; auto when not given. On the wire `streamMode`.
+    #[must_use]
+    pub fn stream_mode(mut self, value: impl Into<StreamMode>) -> Self {
+        self.stream_mode = Some(value.into());
+        self
+    }
+    /// A tag that lets one session have several broadcasts at a time. On the wire `multiBroadcastTag`.
+    #[must_use]
+    pub fn multi_broadcast_tag(mut self, value: impl Into<String>) -> Self {
+        self.multi_broadcast_tag = Some(value.into());
+        self
+    }
+    /// Whether audio is taken in; true when not given. On the wire `hasAudio`.
+    #[must_use]
+    pub fn has_audio(mut self, value: bool) -> Self {
+        self.has_audio = Some(value);
+        self
+    }
+    /// Whether video is taken in; true when not given. On the wire `hasVideo`.
+    #[must_use]
+    pub fn has_video(mut self, value: bool) -> Self {
+        self.has_video = Some(value);
+        self
+    }
+}
+impl StartBroadcast {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, None, Some(255))
+                .done();
+        }
+        {
+            let value = &self.outputs;
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("outputs", "outputs"),
+                    |checks| value.check(checks),
+                );
+        }
+        if let Some(value) = &self.layout {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("layout", "layout"),
+                    |checks| value.check(checks),
+                );
+        }
+        if let Some(value) = &self.max_duration {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("max_duration", "maxDuration"),
+                    *value,
+                    Some(60),
+                    Some(36000),
+                    None,
+                );
+        }
+        if let Some(value) = &self.max_bitrate {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("max_bitrate", "maxBitrate"),
+                    *value,
+                    Some(100000),
+                    Some(6000000),
+                    None,
+                );
+        }
+        if let Some(value) = &self.resolution {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("resolution", "resolution"),
+                    value.is_known(),
+                    "640x480, 480x640, 1280x720, 720x1280, 1920x1080, 1080x1920",
+                    None,
+                );
+        }
+        if let Some(value) = &self.stream_mode {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("stream_mode", "streamMode"),
+                    value.is_known(),
+                    "auto, manual",
+                    None,
+                );
+        }
+        if self.has_audio == Some(false) && self.has_video == Some(false) {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("has_video", "hasVideo"),
+                    rtc_core::Rule::Conflict,
+                    None,
+                    "audio and video cannot both be off",
+                );
+        }
+        crate::model::check_outputs(self, &mut checks);
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for StartBroadcast {
+    type Output = Broadcast;
+    const META: Meta = Meta::new("start_broadcast")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/broadcast");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("sessionId", &self.session_id)
+            .member("outputs", &self.outputs)
+            .optional("layout", self.layout.as_ref())
+            .optional("maxDuration", self.max_duration.as_ref())
+            .optional("maxBitrate", self.max_bitrate.as_ref())
+            .optional("resolution", self.resolution.as_ref())
+            .optional("streamMode", self.stream_mode.as_ref())
+            .optional("multiBroadcastTag", self.multi_broadcast_tag.as_ref())
+            .optional("hasAudio", self.has_audio.as_ref())
+            .optional("hasVideo", self.has_video.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Ends a broadcast.
+///
+/// `POST /v2/project/{project}/broadcast/{broadcast_id}/stop`.
+///
+/// Refused with 404 [`Refusal::BroadcastNotFound`].
+///
+/// Source: OpenTok REST API, POST /broadcast/{broadcast_id}/stop.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StopBroadcast {
+    /// The broadcast. Bounds: neither empty nor `.` nor `..`. On the wire `broadcastId`.
+    pub broadcast_id: String,
+}
+impl StopBroadcast {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(broadcast_id: impl Into<String>) -> Self {
+        Self {
+            broadcast_id: broadcast_id.into(),
+        }
+    }
+}
+impl StopBroadcast {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.broadcast_id;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("broadcast_id", "broadcastId"),
+                    value,
+                )
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for StopBroadcast {
+    type Output = Broadcast;
+    const META: Meta = Meta::new("stop_broadcast")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/broadcast/")
+            .segment(&self.broadcast_id)
+            .path("/stop");
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Tells about a broadcast that is on the air.
+///
+/// `GET /v2/project/{project}/broadcast/{broadcast_id}`.
+///
+/// Refused with 404 [`Refusal::BroadcastNotFound`].
+///
+/// Source: OpenTok REST API, GET /broadcast/{broadcast_id}.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GetBroadcast {
+    /// The broadcast. Bounds: neither empty nor `.` nor `..`. On the wire `broadcastId`.
+    pub broadcast_id: String,
+}
+impl GetBroadcast {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(broadcast_id: impl Into<String>) -> Self {
+        Self {
+            broadcast_id: broadcast_id.into(),
+        }
+    }
+}
+impl GetBroadcast {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.broadcast_id;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("broadcast_id", "broadcastId"),
+                    value,
+                )
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for GetBroadcast {
+    type Output = Broadcast;
+    const META: Meta = Meta::new("get_broadcast")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/broadcast/")
+            .segment(&self.broadcast_id);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Lists the broadcasts that are on the air: one page of them.
+///
+/// `GET /v2/project/{project}/broadcast`.
+///
+/// Source: OpenTok REST API, GET /broadcast.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListBroadcasts {
+    /// How many to skip; 0 when not given.
+    pub offset: Option<u64>,
+    /// How many at most, 0 to 1,000; 50 when not given. Bounds: at most 1000.
+    pub count: Option<u64>,
+    /// Only those of this session. Bounds: 1 to 255 characters. On the wire `sessionId`.
+    pub session_id: Option<String>,
+}
+impl ListBroadcasts {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            offset: None,
+            count: None,
+            session_id: None,
+        }
+    }
+    /// How many to skip; 0 when not given.
+    #[must_use]
+    pub fn offset(mut self, value: u64) -> Self {
+        self.offset = Some(value);
+        self
+    }
+    /// How many at most, 0 to 1,000; 50 when not given. Bounds: at most 1000.
+    #[must_use]
+    pub fn count(mut self, value: u64) -> Self {
+        self.count = Some(value);
+        self
+    }
+    /// Only those of this session. Bounds: 1 to 255 characters. On the wire `sessionId`.
+    #[must_use]
+    pub fn session_id(mut self, value: impl Into<String>) -> Self {
+        self.session_id = Some(value.into());
+        self
+    }
+}
+impl Default for ListBroadcasts {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl ListBroadcasts {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if let Some(value) = &self.count {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("count", "count"),
+                    *value,
+                    None,
+                    Some(1000),
+                    None,
+                );
+        }
+        if let Some(value) = &self.session_id {
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .length(rtc_core::validate::Unit::Chars, Some(1), Some(255))
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for ListBroadcasts {
+    type Output = BroadcastList;
+    const META: Meta = Meta::new("list_broadcasts")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let mut request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/broadcast");
+        if let Some(value) = &self.offset {
+            request = request
+                .query("offset", &rtc_core::encode::WireText::wire_text(value));
+        }
+        if let Some(value) = &self.count {
+            request = request
+                .query("count", &rtc_core::encode::WireText::wire_text(value));
+        }
+        if let Some(value) = &self.session_id {
+            request = request
+                .query("sessionId", &rtc_core::encode::WireText::wire_text(value));
+        }
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+impl rtc_core::Paged<OpenTok> for ListBroadcasts {
+    type Item = Broadcast;
+    fn items(page: Self::Output) -> Vec<Self::Item> {
+        page.items
+    }
+    fn next(mut self, page: &Self::Output) -> Option<Self> {
+        self.offset = Some(
+            rtc_core::next_offset(self.offset, page.items.len(), page.count)?,
+        );
+        Some(self)
+    }
+}
+/// Changes the layout of a broadcast.
+///
+/// `PUT /v2/project/{project}/broadcast/{broadcast_id}/layout`.
+///
+/// Refused with 404 [`Refusal::BroadcastNotFound`].
+///
+/// Source: OpenTok REST API, PUT /broadcast/{broadcast_id}/layout.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SetBroadcastLayout {
+    /// The broadcast. Bounds: neither empty nor `.` nor `..`. On the wire `broadcastId`.
+    pub broadcast_id: String,
+    /// The layout.
+    pub layout_type: LayoutType,
+    /// The CSS of a custom layout; only with type custom, and then required.
+    pub stylesheet: Option<String>,
+    /// The layout while a screen is shared; only with type bestFit. On the wire `screenshareType`.
+    pub screenshare_type: Option<ScreenshareLayout>,
+}
+impl SetBroadcastLayout {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        broadcast_id: impl Into<String>,
+        layout_type: impl Into<LayoutType>,
+    ) -> Self {
+        Self {
+            broadcast_id: broadcast_id.into(),
+            layout_type: layout_type.into(),
+            stylesheet: None,
+            screenshare_type: None,
+        }
+    }
+    /// The CSS of a custom layout; only with type custom, and then required.
+    #[must_use]
+    pub fn stylesheet(mut self, value: impl Into<String>) -> Self {
+        self.stylesheet = Some(value.into());
+        self
+    }
+    /// The layout while a screen is shared; only with type bestFit. On the wire `screenshareType`.
+    #[must_use]
+    pub fn screenshare_type(mut self, value: impl Into<ScreenshareLayout>) -> Self {
+        self.screenshare_type = Some(value.into());
+        self
+    }
+}
+impl SetBroadcastLayout {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.broadcast_id;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("broadcast_id", "broadcastId"),
+                    value,
+                )
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.layout_type;
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("type", "type"),
+                    value.is_known(),
+                    "bestFit, pip, verticalPresentation, horizontalPresentation, custom",
+                    None,
+                );
+        }
+        if let Some(value) = &self.screenshare_type {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new(
+                        "screenshare_type",
+                        "screenshareType",
+                    ),
+                    value.is_known(),
+                    "bestFit, pip, verticalPresentation, horizontalPresentation",
+                    None,
+                );
+        }
+        if self.layout_type == LayoutType::Custom && self.stylesheet.is_none() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("stylesheet", "stylesheet"),
+                    rtc_core::Rule::Required,
+                    None,
+                    "a custom layout needs a stylesheet",
+                );
+        }
+        if self.layout_type != LayoutType::Custom && self.stylesheet.is_some() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("stylesheet", "stylesheet"),
+                    rtc_core::Rule::Conflict,
+                    None,
+                    "a stylesheet needs layout type custom",
+                );
+        }
+        if self.layout_type != LayoutType::BestFit && self.screenshare_type.is_some() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new(
+                        "screenshare_type",
+                        "screenshareType",
+                    ),
+                    rtc_core::Rule::Conflict,
+                    None,
+                    "a layout for shared screens needs layout type bestFit",
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for SetBroadcastLayout {
+    type Output = ();
+    const META: Meta = Meta::new("set_broadcast_layout")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::PUT, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/broadcast/")
+            .segment(&self.broadcast_id)
+            .path("/layout");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("type", &self.layout_type)
+            .optional("stylesheet", self.stylesheet.as_ref())
+            .optional("screenshareType", self.screenshare_type.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Takes a stream into a broadcast with stream mode manual.
+///
+/// `PATCH /v2/project/{project}/broadcast/{broadcast_id}/streams`.
+///
+/// Refused with 404 [`Refusal::BroadcastOrStreamNotFound`], 405 [`Refusal::StreamModeIsAuto`].
+///
+/// Source: OpenTok REST API, PATCH /broadcast/{broadcast_id}/streams.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct AddBroadcastStream {
+    /// The broadcast. Bounds: neither empty nor `.` nor `..`. On the wire `broadcastId`.
+    pub broadcast_id: String,
+    /// The stream. On the wire `addStream`.
+    pub add_stream: String,
+    /// Whether audio is taken in; true when not given. On the wire `hasAudio`.
+    pub has_audio: Option<bool>,
+    /// Whether video is taken in; true when not given. On the wire `hasVideo`.
+    pub has_video: Option<bool>,
+}
+impl AddBroadcastStream {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(broadcast_id: impl Into<String>, add_stream: impl Into<String>) -> Self {
+        Self {
+            broadcast_id: broadcast_id.into(),
+            add_stream: add_stream.into(),
+            has_audio: None,
+            has_video: None,
+        }
+    }
+    /// Whether audio is taken in; true when not given. On the wire `hasAudio`.
+    #[must_use]
+    pub fn has_audio(mut self, value: bool) -> Self {
+        self.has_audio = Some(value);
+        self
+    }
+    /// Whether video is taken in; true when not given. On the wire `hasVideo`.
+    #[must_use]
+    pub fn has_video(mut self, value: bool) -> Self {
+        self.has_video = Some(value);
+        self
+    }
+}
+impl AddBroadcastStream {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.broadcast_id;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("broadcast_id", "broadcastId"),
+                    value,
+                )
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.add_stream;
+            checks
+                .text(rtc_core::validate::Field::new("add_stream", "addStream"), value)
+                .not_empty()
+                .done();
+        }
+        if self.has_audio == Some(false) && self.has_video == Some(false) {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("has_video", "hasVideo"),
+                    rtc_core::Rule::Conflict,
+                    None,
+                    "audio and video cannot both be off",
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for AddBroadcastStream {
+    type Output = ();
+    const META: Meta = Meta::new("add_broadcast_stream")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::PATCH, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/broadcast/")
+            .segment(&self.broadcast_id)
+            .path("/streams");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("addStream", &self.add_stream)
+            .optional("hasAudio", self.has_audio.as_ref())
+            .optional("hasVideo", self.has_video.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Takes a stream out of a broadcast with stream mode manual.
+///
+/// `PATCH /v2/project/{project}/broadcast/{broadcast_id}/streams`.
+///
+/// Refused with 404 [`Refusal::BroadcastOrStreamNotFound`], 405 [`Refusal::StreamModeIsAuto`].
+///
+/// Source: OpenTok REST API, PATCH /broadcast/{broadcast_id}/streams.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RemoveBroadcastStream {
+    /// The broadcast. Bounds: neither empty nor `.` nor `..`. On the wire `broadcastId`.
+    pub broadcast_id: String,
+    /// The stream. On the wire `removeStream`.
+    pub remove_stream: String,
+}
+impl RemoveBroadcastStream {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        broadcast_id: impl Into<String>,
+        remove_stream: impl Into<String>,
+    ) -> Self {
+        Self {
+            broadcast_id: broadcast_id.into(),
+            remove_stream: remove_stream.into(),
+        }
+    }
+}
+impl RemoveBroadcastStream {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.broadcast_id;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("broadcast_id", "broadcastId"),
+                    value,
+                )
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.remove_stream;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("remove_stream", "removeStream"),
+                    value,
+                )
+                .not_empty()
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for RemoveBroadcastStream {
+    type Output = ();
+    const META: Meta = Meta::new("remove_broadcast_stream")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::PATCH, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/broadcast/")
+            .segment(&self.broadcast_id)
+            .path("/streams");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("removeStream", &self.remove_stream);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Tells about a stream of a session.
+///
+/// `GET /v2/project/{project}/session/{session_id}/stream/{stream_id}`.
+///
+/// Refused with 404 [`Refusal::StreamNotFound`], 408 [`Refusal::InvalidStreamId`].
+///
+/// Source: OpenTok REST API, GET /session/{session_id}/stream/{stream_id}.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GetStream {
+    /// The session. Bounds: at most 255 characters, neither empty nor `.` nor `..`. On the wire `sessionId`.
+    pub session_id: String,
+    /// The stream. Bounds: neither empty nor `.` nor `..`. On the wire `streamId`.
+    pub stream_id: String,
+}
+impl GetStream {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(session_id: impl Into<String>, stream_id: impl Into<String>) -> Self {
+        Self {
+            session_id: session_id.into(),
+            stream_id: stream_id.into(),
+        }
+    }
+}
+impl GetStream {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, None, Some(255))
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.stream_id;
+            checks
+                .text(rtc_core::validate::Field::new("stream_id", "streamId"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for GetStream {
+    type Output = Stream;
+    const META: Meta = Meta::new("get_stream")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/session/")
+            .segment(&self.session_id)
+            .path("/stream/")
+            .segment(&self.stream_id);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Lists the streams of a session.
+///
+/// `GET /v2/project/{project}/session/{session_id}/stream`.
+///
+/// Refused with 404 [`Refusal::SessionNotFound`].
+///
+/// Source: OpenTok REST API, GET /session/{session_id}/stream.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListStreams {
+    /// The session. Bounds: at most 255 characters, neither empty nor `.` nor `..`. On the wire `sessionId`.
+    pub session_id: String,
+}
+impl ListStreams {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(session_id: impl Into<String>) -> Self {
+        Self {
+            session_id: session_id.into(),
+        }
+    }
+}
+impl ListStreams {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, None, Some(255))
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for ListStreams {
+    type Output = StreamList;
+    const META: Meta = Meta::new("list_streams")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/session/")
+            .segment(&self.session_id)
+            .path("/stream");
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Sets the layout classes of streams, which archives and broadcasts are laid out by.
+///
+/// `PUT /v2/project/{project}/session/{session_id}/stream`.
+///
+/// Refused with 404 [`Refusal::StreamNotFound`].
+///
+/// Source: OpenTok REST API, PUT /session/{session_id}/stream.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SetStreamLayoutClasses {
+    /// The session. Bounds: at most 255 characters, neither empty nor `.` nor `..`. On the wire `sessionId`.
+    pub session_id: String,
+    /// The streams and their classes.
+    pub items: Vec<StreamClasses>,
+}
+impl SetStreamLayoutClasses {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        session_id: impl Into<String>,
+        items: impl IntoIterator<Item = impl Into<StreamClasses>>,
+    ) -> Self {
+        Self {
+            session_id: session_id.into(),
+            items: items.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+impl SetStreamLayoutClasses {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, None, Some(255))
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks
+            .count(
+                rtc_core::validate::Field::new("items", "items"),
+                self.items.len(),
+                Some(1),
+                None,
+                None,
+            );
+        for (index, value) in self.items.iter().enumerate() {
+            checks
+                .element(
+                    rtc_core::validate::Field::new("items", "items"),
+                    index,
+                    |checks| value.check(checks),
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for SetStreamLayoutClasses {
+    type Output = ();
+    const META: Meta = Meta::new("set_stream_layout_classes")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::PUT, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/session/")
+            .segment(&self.session_id)
+            .path("/stream");
+        let body = rtc_core::encode::JsonObject::new().member("items", &self.items);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Lists the clients that are connected to a session.
+///
+/// `GET /v2/project/{project}/session/{session_id}/connection`.
+///
+/// Refused with 404 [`Refusal::SessionNotFound`].
+///
+/// Source: OpenTok REST API, GET /session/{session_id}/connection.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListConnections {
+    /// The session. Bounds: at most 255 characters, neither empty nor `.` nor `..`. On the wire `sessionId`.
+    pub session_id: String,
+}
+impl ListConnections {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(session_id: impl Into<String>) -> Self {
+        Self {
+            session_id: session_id.into(),
+        }
+    }
+}
+impl ListConnections {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, None, Some(255))
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for ListConnections {
+    type Output = ConnectionList;
+    const META: Meta = Meta::new("list_connections")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/session/")
+            .segment(&self.session_id)
+            .path("/connection");
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Disconnects a client.
+///
+/// `DELETE /v2/project/{project}/session/{session_id}/connection/{connection_id}`.
+///
+/// Refused with 404 [`Refusal::ConnectionNotFound`].
+///
+/// Source: OpenTok REST API, DELETE /session/{session_id}/connection/{connection_id}.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ForceDisconnect {
+    /// The session. Bounds: at most 255 characters, neither empty nor `.` nor `..`. On the wire `sessionId`.
+    pub session_id: String,
+    /// The connection. Bounds: neither empty nor `.` nor `..`. On the wire `connectionId`.
+    pub connection_id: String,
+}
+impl ForceDisconnect {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(session_id: impl Into<String>, connection_id: impl Into<String>) -> Self {
+        Self {
+            session_id: session_id.into(),
+            connection_id: connection_id.into(),
+        }
+    }
+}
+impl ForceDisconnect {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, None, Some(255))
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.connection_id;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("connection_id", "connectionId"),
+                    value,
+                )
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for ForceDisconnect {
+    type Output = ();
+    const META: Meta = Meta::new("force_disconnect")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::DELETE, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/session/")
+            .segment(&self.session_id)
+            .path("/connection/")
+            .segment(&self.connection_id);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Mutes the audio of one stream. Its client may unmute it again.
+///
+/// `POST /v2/project/{project}/session/{session_id}/stream/{stream_id}/mute`.
+///
+/// Refused with 404 [`Refusal::StreamNotFound`], 408 [`Refusal::InvalidStreamId`].
+///
+/// Source: OpenTok REST API, POST /session/{session_id}/stream/{stream_id}/mute.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ForceMuteStream {
+    /// The session. Bounds: at most 255 characters, neither empty nor `.` nor `..`. On the wire `sessionId`.
+    pub session_id: String,
+    /// The stream. Bounds: neither empty nor `.` nor `..`. On the wire `streamId`.
+    pub stream_id: String,
+}
+impl ForceMuteStream {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(session_id: impl Into<String>, stream_id: impl Into<String>) -> Self {
+        Self {
+            session_id: session_id.into(),
+            stream_id: stream_id.into(),
+        }
+    }
+}
+impl ForceMuteStream {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, None, Some(255))
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.stream_id;
+            checks
+                .text(rtc_core::validate::Field::new("stream_id", "streamId"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for ForceMuteStream {
+    type Output = Project;
+    const META: Meta = Meta::new("force_mute_stream")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/session/")
+            .segment(&self.session_id)
+            .path("/stream/")
+            .segment(&self.stream_id)
+            .path("/mute");
+        request.build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::answer::decode_project(self, sent, response)
+    }
+}
+/// Mutes the audio of all streams but the excluded ones, and of those that come later.
+///
+/// `POST /v2/project/{project}/session/{session_id}/mute`.
+///
+/// Refused with 404 [`Refusal::SessionNotFound`].
+///
+/// Source: OpenTok REST API, POST /session/{session_id}/mute.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ForceMuteAll {
+    /// The session. Bounds: at most 255 characters, neither empty nor `.` nor `..`. On the wire `sessionId`.
+    pub session_id: String,
+    /// The streams that stay as they are. Bounds: more than white space. On the wire `excludedStreamIds`.
+    pub excluded_stream_ids: Vec<String>,
+}
+impl ForceMuteAll {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(session_id: impl Into<String>) -> Self {
+        Self {
+            session_id: session_id.into(),
+            excluded_stream_ids: Vec::new(),
+        }
+    }
+    /// The streams that stay as they are. Bounds: more than white space. On the wire `excludedStreamIds`.
+    #[must_use]
+    pub fn excluded_stream_ids(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.excluded_stream_ids = value.into_iter().map(Into::into).collect();
+        self
+    }
+}
+impl ForceMuteAll {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, None, Some(255))
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        for value in &self.excluded_stream_ids {
+            checks
+                .text(
+                    rtc_core::validate::Field::new(
+                        "excluded_stream_ids",
+                        "excludedStreamIds",
+                    ),
+                    value,
+                )
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for ForceMuteAll {
+    type Output = Project;
+    const META: Meta = Meta::new("force_mute_all")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/session/")
+            .segment(&self.session_id)
+            .path("/mute");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("active", &true)
+            .optional(
+                "excludedStreamIds",
+                (!self.excluded_stream_ids.is_empty())
+                    .then_some(&self.excluded_stream_ids),
+            );
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::answer::decode_project(self, sent, response)
+    }
+}
+/// Ends the mute of all: streams that come later are not muted any more.
+///
+/// `POST /v2/project/{project}/session/{session_id}/mute`.
+///
+/// Refused with 404 [`Refusal::SessionNotFound`].
+///
+/// Source: OpenTok REST API, POST /session/{session_id}/mute.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DisableForceMute {
+    /// The session. Bounds: at most 255 characters, neither empty nor `.` nor `..`. On the wire `sessionId`.
+    pub session_id: String,
+}
+impl DisableForceMute {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(session_id: impl Into<String>) -> Self {
+        Self {
+            session_id: session_id.into(),
+        }
+    }
+}
+impl DisableForceMute {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, None, Some(255))
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for DisableForceMute {
+    type Output = Project;
+    const META: Meta = Meta::new("disable_force_mute")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/session/")
+            .segment(&self.session_id)
+            .path("/mute");
+        let body = rtc_core::encode::JsonObject::new().member("active", &false);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::answer::decode_project(self, sent, response)
+    }
+}
+/// Sends a signal to all clients of a session.
+///
+/// `POST /v2/project/{project}/session/{session_id}/signal`.
+///
+/// Refused with 404 [`Refusal::SessionNotFound`], 413 [`Refusal::TooLarge`].
+///
+/// Source: OpenTok REST API, POST /session/{session_id}/signal.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SignalSession {
+    /// The session. Bounds: at most 255 characters, neither empty nor `.` nor `..`. On the wire `sessionId`.
+    pub session_id: String,
+    /// What kind of signal it is, at most 128 bytes. Bounds: at most 128 bytes.
+    pub signal_type: String,
+    /// What it says, at most 8,192 bytes. Bounds: at most 8192 bytes.
+    pub data: String,
+}
+impl SignalSession {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        session_id: impl Into<String>,
+        signal_type: impl Into<String>,
+        data: impl Into<String>,
+    ) -> Self {
+        Self {
+            session_id: session_id.into(),
+            signal_type: signal_type.into(),
+            data: data.into(),
+        }
+    }
+}
+impl SignalSession {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, None, Some(255))
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.signal_type;
+            checks
+                .text(rtc_core::validate::Field::new("type", "type"), value)
+                .length(rtc_core::validate::Unit::Bytes, None, Some(128))
+                .done();
+        }
+        {
+            let value = &self.data;
+            checks
+                .text(rtc_core::validate::Field::new("data", "data"), value)
+                .length(rtc_core::validate::Unit::Bytes, None, Some(8192))
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for SignalSession {
+    type Output = ();
+    const META: Meta = Meta::new("signal_session")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/session/")
+            .segment(&self.session_id)
+            .path("/signal");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("type", &self.signal_type)
+            .member("data", &self.data);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Sends a signal to one client.
+///
+/// `POST /v2/project/{project}/session/{session_id}/connection/{connection_id}/signal`.
+///
+/// Refused with 404 [`Refusal::ConnectionNotFound`], 413 [`Refusal::TooLarge`].
+///
+/// Source: OpenTok REST API, POST /session/{session_id}/connection/{connection_id}/signal.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SignalConnection {
+    /// The session. Bounds: at most 255 characters, neither empty nor `.` nor `..`. On the wire `sessionId`.
+    pub session_id: String,
+    /// The connection. Bounds: neither empty nor `.` nor `..`. On the wire `connectionId`.
+    pub connection_id: String,
+    /// What kind of signal it is, at most 128 bytes. Bounds: at most 128 bytes.
+    pub signal_type: String,
+    /// What it says, at most 8,192 bytes. Bounds: at most 8192 bytes.
+    pub data: String,
+}
+impl SignalConnection {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        session_id: impl Into<String>,
+        connection_id: impl Into<String>,
+        signal_type: impl Into<String>,
+        data: impl Into<String>,
+    ) -> Self {
+        Self {
+            session_id: session_id.into(),
+            connection_id: connection_id.into(),
+            signal_type: signal_type.into(),
+            data: data.into(),
+        }
+    }
+}
+impl SignalConnection {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, None, Some(255))
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.connection_id;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("connection_id", "connectionId"),
+                    value,
+                )
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.signal_type;
+            checks
+                .text(rtc_core::validate::Field::new("type", "type"), value)
+                .length(rtc_core::validate::Unit::Bytes, None, Some(128))
+                .done();
+        }
+        {
+            let value = &self.data;
+            checks
+                .text(rtc_core::validate::Field::new("data", "data"), value)
+                .length(rtc_core::validate::Unit::Bytes, None, Some(8192))
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for SignalConnection {
+    type Output = ();
+    const META: Meta = Meta::new("signal_connection")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/session/")
+            .segment(&self.session_id)
+            .path("/connection/")
+            .segment(&self.connection_id)
+            .path("/signal");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("type", &self.signal_type)
+            .member("data", &self.data);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Plays DTMF tones to all SIP clients of a session.
+///
+/// `POST /v2/project/{project}/session/{session_id}/play-dtmf`.
+///
+/// Refused with 404 [`Refusal::SessionNotFound`].
+///
+/// Source: OpenTok REST API, POST /session/{session_id}/play-dtmf.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct PlayDtmf {
+    /// The session. Bounds: at most 255 characters, neither empty nor `.` nor `..`. On the wire `sessionId`.
+    pub session_id: String,
+    /// The digits. Bounds: digits, `*`, `#` and `p` (a pause of 500 ms) only.
+    pub digits: String,
+}
+impl PlayDtmf {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(session_id: impl Into<String>, digits: impl Into<String>) -> Self {
+        Self {
+            session_id: session_id.into(),
+            digits: digits.into(),
+        }
+    }
+}
+impl PlayDtmf {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, None, Some(255))
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.digits;
+            checks
+                .text(rtc_core::validate::Field::new("digits", "digits"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::dtmf,
+                    "digits, `*`, `#` and `p` (a pause of 500 ms) only",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for PlayDtmf {
+    type Output = ();
+    const META: Meta = Meta::new("play_dtmf")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/session/")
+            .segment(&self.session_id)
+            .path("/play-dtmf");
+        let body = rtc_core::encode::JsonObject::new().member("digits", &self.digits);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Plays DTMF tones to one client.
+///
+/// `POST /v2/project/{project}/session/{session_id}/connection/{connection_id}/play-dtmf`.
+///
+/// Refused with 404 [`Refusal::ConnectionNotFound`].
+///
+/// Source: OpenTok REST API, POST /session/{session_id}/connection/{connection_id}/play-dtmf.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct PlayDtmfToConnection {
+    /// The session. Bounds: at most 255 characters, neither empty nor `.` nor `..`. On the wire `sessionId`.
+    pub session_id: String,
+    /// The connection. Bounds: neither empty nor `.` nor `..`. On the wire `connectionId`.
+    pub connection_id: String,
+    /// The digits. Bounds: digits, `*`, `#` and `p` (a pause of 500 ms) only.
+    pub digits: String,
+}
+impl PlayDtmfToConnection {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        session_id: impl Into<String>,
+        connection_id: impl Into<String>,
+        digits: impl Into<String>,
+    ) -> Self {
+        Self {
+            session_id: session_id.into(),
+            connection_id: connection_id.into(),
+            digits: digits.into(),
+        }
+    }
+}
+impl PlayDtmfToConnection {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, None, Some(255))
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.connection_id;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("connection_id", "connectionId"),
+                    value,
+                )
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.digits;
+            checks
+                .text(rtc_core::validate::Field::new("digits", "digits"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::dtmf,
+                    "digits, `*`, `#` and `p` (a pause of 500 ms) only",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for PlayDtmfToConnection {
+    type Output = ();
+    const META: Meta = Meta::new("play_dtmf_to_connection")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/session/")
+            .segment(&self.session_id)
+            .path("/connection/")
+            .segment(&self.connection_id)
+            .path("/play-dtmf");
+        let body = rtc_core::encode::JsonObject::new().member("digits", &self.digits);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Calls a SIP address and lets it join a routed session.
+///
+/// `POST /v2/project/{project}/dial`.
+///
+/// Refused with 404 [`Refusal::SessionNotFound`], 409 [`Refusal::SessionIsRelayed`].
+///
+/// Source: OpenTok REST API, POST /dial.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DialSip {
+    /// The session. Bounds: at most 255 characters. On the wire `sessionId`.
+    pub session_id: String,
+    /// A client token of the session for the call.
+    pub token: rtc_core::Secret,
+    /// The other end.
+    pub sip: Sip,
+}
+impl DialSip {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        session_id: impl Into<String>,
+        token: impl Into<rtc_core::Secret>,
+        sip: impl Into<Sip>,
+    ) -> Self {
+        Self {
+            session_id: session_id.into(),
+            token: token.into(),
+            sip: sip.into(),
+        }
+    }
+}
+impl DialSip {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, None, Some(255))
+                .done();
+        }
+        {
+            let value = &self.token;
+            checks
+                .text(rtc_core::validate::Field::new("token", "token"), value.expose())
+                .not_empty()
+                .done();
+        }
+        {
+            let value = &self.sip;
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("sip", "sip"),
+                    |checks| value.check(checks),
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for DialSip {
+    type Output = SipCall;
+    const META: Meta = Meta::new("dial_sip")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/dial");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("sessionId", &self.session_id)
+            .member("token", &self.token)
+            .member("sip", &self.sip);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Sends the audio of a routed session to a WebSocket server.
+///
+/// `POST /v2/project/{project}/connect`.
+///
+/// Refused with 404 [`Refusal::SessionNotFound`], 409 [`Refusal::SessionIsRelayed`].
+///
+/// Source: OpenTok REST API, POST /connect.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StartAudioConnector {
+    /// The session. Bounds: at most 255 characters. On the wire `sessionId`.
+    pub session_id: String,
+    /// A client token of the session for the connector.
+    pub token: rtc_core::Secret,
+    /// The server.
+    pub websocket: AudioConnectorWebsocket,
+}
+impl StartAudioConnector {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        session_id: impl Into<String>,
+        token: impl Into<rtc_core::Secret>,
+        websocket: impl Into<AudioConnectorWebsocket>,
+    ) -> Self {
+        Self {
+            session_id: session_id.into(),
+            token: token.into(),
+            websocket: websocket.into(),
+        }
+    }
+}
+impl StartAudioConnector {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, None, Some(255))
+                .done();
+        }
+        {
+            let value = &self.token;
+            checks
+                .text(rtc_core::validate::Field::new("token", "token"), value.expose())
+                .not_empty()
+                .done();
+        }
+        {
+            let value = &self.websocket;
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("websocket", "websocket"),
+                    |checks| value.check(checks),
+                );
+        }
+        crate::model::check_audio_connector(self, &mut checks);
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for StartAudioConnector {
+    type Output = AudioConnection;
+    const META: Meta = Meta::new("start_audio_connector")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/connect");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("sessionId", &self.session_id)
+            .member("token", &self.token)
+            .member("websocket", &self.websocket);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Ends an audio connector.
+///
+/// `POST /v2/project/{project}/connect/{connector_id}/stop`.
+///
+/// Refused with 404 [`Refusal::ConnectionNotFound`].
+///
+/// Source: OpenTok REST API, POST /connect/{connector_id}/stop.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StopAudioConnector {
+    /// The id that its start answered. Bounds: neither empty nor `.` nor `..`. On the wire `connectorId`.
+    pub connector_id: String,
+}
+impl StopAudioConnector {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(connector_id: impl Into<String>) -> Self {
+        Self {
+            connector_id: connector_id.into(),
+        }
+    }
+}
+impl StopAudioConnector {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.connector_id;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("connector_id", "connectorId"),
+                    value,
+                )
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for StopAudioConnector {
+    type Output = ();
+    const META: Meta = Meta::new("stop_audio_connector")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/connect/")
+            .segment(&self.connector_id)
+            .path("/stop");
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Starts live captions of a routed session.
+///
+/// `POST /v2/project/{project}/captions`.
+///
+/// Refused with 409 [`Refusal::AlreadyStarted`].
+///
+/// Source: OpenTok REST API, POST /captions.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StartCaptions {
+    /// The session. Bounds: at most 255 characters. On the wire `sessionId`.
+    pub session_id: String,
+    /// A client token of the session with the role moderator.
+    pub token: rtc_core::Secret,
+    /// The language that is spoken (service default en-US). Known: en-US, en-AU, en-GB, es-US, zh-CN, fr-FR, fr-CA, de-DE, hi-IN, it-IT, ja-JP, ko-KR, pt-BR, th-TH. Bounds: a language tag such as en-US. On the wire `languageCode`.
+    pub language_code: Option<String>,
+    /// When they end by themselves, 300 to 14,400 seconds after their start (service default 14,400). Bounds: 300 to 14400. On the wire `maxDuration`.
+    pub max_duration: Option<u32>,
+    /// Whether unfinished sentences come as well; true when not given. On the wire `partialCaptions`.
+    pub partial_captions: Option<bool>,
+    /// Where changes of status are posted to, 15 to 2,048 characters. Bounds: 15 to 2048 characters, an http or https URL. On the wire `statusCallbackUrl`.
+    pub status_callback_url: Option<String>,
+}
+impl StartCaptions {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        session_id: impl Into<String>,
+        token: impl Into<rtc_core::Secret>,
+    ) -> Self {
+        Self {
+            session_id: session_id.into(),
+            token: token.into(),
+            language_code: None,
+            max_duration: None,
+            partial_captions: None,
+            status_callback_url: None,
+        }
+    }
+    /// The language that is spoken (service default en-US). Known: en-US, en-AU, en-GB, es-US, zh-CN, fr-FR, fr-CA, de-DE, hi-IN, it-IT, ja-JP, ko-KR, pt-BR, th-TH. Bounds: a language tag such as en-US. On the wire `languageCode`.
+    #[must_use]
+    pub fn language_code(mut self, value: impl Into<String>) -> Self {
+        self.language_code = Some(value.into());
+        self
+    }
+    /// When they end by themselves, 300 to 14,400 seconds after their start (service default 14,400). Bounds: 300 to 14400. On the wire `maxDuration`.
+    #[must_use]
+    pub fn max_duration(mut self, value: u32) -> Self {
+        self.max_duration = Some(value);
+        self
+    }
+    /// Whether unfinished sentences come as well; true when not given. On the wire `partialCaptions`.
+    #[must_use]
+    pub fn partial_captions(mut self, value: bool) -> Self {
+        self.partial_captions = Some(value);
+        self
+    }
+    /// Where changes of status are posted to, 15 to 2,048 characters. Bounds: 15 to 2048 characters, an http or https URL. On the wire `statusCallbackUrl`.
+    #[must_use]
+    pub fn status_callback_url(mut self, value: impl Into<String>) -> Self {
+        self.status_callback_url = Some(value.into());
+        self
+    }
+}
+impl StartCaptions {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, None, Some(255))
+                .done();
+        }
+        {
+            let value = &self.token;
+            checks
+                .text(rtc_core::validate::Field::new("token", "token"), value.expose())
+                .not_empty()
+                .done();
+        }
+        if let Some(value) = &self.language_code {
+            checks
+                .text(
+                    rtc_core::validate::Field::new("language_code", "languageCode"),
+                    value,
+                )
+                .pattern(
+                    rtc_core::validate::pattern::language_tag,
+                    "a language tag such as en-US",
+                )
+                .done();
+        }
+        if let Some(value) = &self.max_duration {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("max_duration", "maxDuration"),
+                    *value,
+                    Some(300),
+                    Some(14400),
+                    None,
+                );
+        }
+        if let Some(value) = &self.status_callback_url {
+            checks
+                .text(
+                    rtc_core::validate::Field::new(
+                        "status_callback_url",
+                        "statusCallbackUrl",
+                    ),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(15), Some(2048))
+                .pattern(rtc_core::validate::pattern::http_url, "an http or https URL")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for StartCaptions {
+    type Output = Captions;
+    const META: Meta = Meta::new("start_captions")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/captions");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("sessionId", &self.session_id)
+            .member("token", &self.token)
+            .optional("languageCode", self.language_code.as_ref())
+            .optional("maxDuration", self.max_duration.as_ref())
+            .optional("partialCaptions", self.partial_captions.as_ref())
+            .optional("statusCallbackUrl", self.status_callback_url.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Ends live captions.
+///
+/// `POST /v2/project/{project}/captions/{captions_id}/stop`.
+///
+/// Refused with 404 [`Refusal::CaptionsNotFound`].
+///
+/// Source: OpenTok REST API, POST /captions/{captions_id}/stop.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StopCaptions {
+    /// The captions. Bounds: neither empty nor `.` nor `..`. On the wire `captionsId`.
+    pub captions_id: String,
+}
+impl StopCaptions {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(captions_id: impl Into<String>) -> Self {
+        Self {
+            captions_id: captions_id.into(),
+        }
+    }
+}
+impl StopCaptions {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.captions_id;
+            checks
+                .text(rtc_core::validate::Field::new("captions_id", "captionsId"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for StopCaptions {
+    type Output = ();
+    const META: Meta = Meta::new("stop_captions")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/captions/")
+            .segment(&self.captions_id)
+            .path("/stop");
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Tells about live captions. Only the unified environment is known to answer it.
+///
+/// `GET /v2/project/{project}/captions/{captions_id}`.
+///
+/// Refused with 404 [`Refusal::CaptionsNotFound`].
+///
+/// Source: OpenTok REST API, GET /captions/{captions_id}.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GetCaptions {
+    /// The captions. Bounds: neither empty nor `.` nor `..`. On the wire `captionsId`.
+    pub captions_id: String,
+}
+impl GetCaptions {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(captions_id: impl Into<String>) -> Self {
+        Self {
+            captions_id: captions_id.into(),
+        }
+    }
+}
+impl GetCaptions {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.captions_id;
+            checks
+                .text(rtc_core::validate::Field::new("captions_id", "captionsId"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for GetCaptions {
+    type Output = Captions;
+    const META: Meta = Meta::new("get_captions")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/captions/")
+            .segment(&self.captions_id);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Loads a web page and publishes it as a stream (Experience Composer).
+///
+/// `POST /v2/project/{project}/render`.
+///
+/// Refused with 404 [`Refusal::SessionNotFound`].
+///
+/// Source: OpenTok REST API, POST /render.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StartRender {
+    /// The session. Bounds: at most 255 characters. On the wire `sessionId`.
+    pub session_id: String,
+    /// A client token of the session with the role publisher.
+    pub token: rtc_core::Secret,
+    /// The page, 15 to 2,048 characters. Bounds: 15 to 2048 characters, an http or https URL.
+    pub url: String,
+    /// When it ends by itself, 60 to 36,000 seconds after its start (service default 7,200). Bounds: 60 to 36000. On the wire `maxDuration`.
+    pub max_duration: Option<u32>,
+    /// The size of the picture (service default 1280x720).
+    pub resolution: Option<Resolution>,
+    /// What is told about the stream.
+    pub properties: Option<RenderProperties>,
+    /// Where changes of status are posted to, 15 to 2,048 characters. Bounds: 15 to 2048 characters, an http or https URL. On the wire `statusCallbackUrl`.
+    pub status_callback_url: Option<String>,
+}
+impl StartRender {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        session_id: impl Into<String>,
+        token: impl Into<rtc_core::Secret>,
+        url: impl Into<String>,
+    ) -> Self {
+        Self {
+            session_id: session_id.into(),
+            token: token.into(),
+            url: url.into(),
+            max_duration: None,
+            resolution: None,
+            properties: None,
+            status_callback_url: None,
+        }
+    }
+    /// When it ends by itself, 60 to 36,000 seconds after its start (service default 7,200). Bounds: 60 to 36000. On the wire `maxDuration`.
+    #[must_use]
+    pub fn max_duration(mut self, value: u32) -> Self {
+        self.max_duration = Some(value);
+        self
+    }
+    /// The size of the picture (service default 1280x720).
+    #[must_use]
+    pub fn resolution(mut self, value: impl Into<Resolution>) -> Self {
+        self.resolution = Some(value.into());
+        self
+    }
+    /// What is told about the stream.
+    #[must_use]
+    pub fn properties(mut self, value: impl Into<RenderProperties>) -> Self {
+        self.properties = Some(value.into());
+        self
+    }
+    /// Where changes of status are posted to, 15 to 2,048 characters. Bounds: 15 to 2048 characters, an http or https URL. On the wire `statusCallbackUrl`.
+    #[must_use]
+    pub fn status_callback_url(mut self, value: impl Into<String>) -> Self {
+        self.status_callback_url = Some(value.into());
+        self
+    }
+}
+impl StartRender {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionId"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, None, Some(255))
+                .done();
+        }
+        {
+            let value = &self.token;
+            checks
+                .text(rtc_core::validate::Field::new("token", "token"), value.expose())
+                .not_empty()
+                .done();
+        }
+        {
+            let value = &self.url;
+            checks
+                .text(rtc_core::validate::Field::new("url", "url"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, Some(15), Some(2048))
+                .pattern(rtc_core::validate::pattern::http_url, "an http or https URL")
+                .done();
+        }
+        if let Some(value) = &self.max_duration {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("max_duration", "maxDuration"),
+                    *value,
+                    Some(60),
+                    Some(36000),
+                    None,
+                );
+        }
+        if let Some(value) = &self.resolution {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("resolution", "resolution"),
+                    value.is_known(),
+                    "640x480, 480x640, 1280x720, 720x1280, 1920x1080, 1080x1920",
+                    None,
+                );
+        }
+        if let Some(value) = &self.properties {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("properties", "properties"),
+                    |checks| value.check(checks),
+                );
+        }
+        if let Some(value) = &self.status_callback_url {
+            checks
+                .text(
+                    rtc_core::validate::Field::new(
+                        "status_callback_url",
+                        "statusCallbackUrl",
+                    ),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(15), Some(2048))
+                .pattern(rtc_core::validate::pattern::http_url, "an http or https URL")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for StartRender {
+    type Output = Render;
+    const META: Meta = Meta::new("start_render")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/render");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("sessionId", &self.session_id)
+            .member("token", &self.token)
+            .member("url", &self.url)
+            .optional("maxDuration", self.max_duration.as_ref())
+            .optional("resolution", self.resolution.as_ref())
+            .optional("properties", self.properties.as_ref())
+            .optional("statusCallbackUrl", self.status_callback_url.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Tells about a render.
+///
+/// `GET /v2/project/{project}/render/{render_id}`.
+///
+/// Refused with 404 [`Refusal::RenderNotFound`].
+///
+/// Source: OpenTok REST API, GET /render/{render_id}.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GetRender {
+    /// The render. Bounds: neither empty nor `.` nor `..`. On the wire `renderId`.
+    pub render_id: String,
+}
+impl GetRender {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(render_id: impl Into<String>) -> Self {
+        Self {
+            render_id: render_id.into(),
+        }
+    }
+}
+impl GetRender {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.render_id;
+            checks
+                .text(rtc_core::validate::Field::new("render_id", "renderId"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for GetRender {
+    type Output = Render;
+    const META: Meta = Meta::new("get_render")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/render/")
+            .segment(&self.render_id);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Lists the renders of the project: one page of them.
+///
+/// `GET /v2/project/{project}/render`.
+///
+/// Source: OpenTok REST API, GET /render.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListRenders {
+    /// How many to skip; 0 when not given.
+    pub offset: Option<u64>,
+    /// How many at most, 0 to 1,000; 50 when not given. Bounds: at most 1000.
+    pub count: Option<u64>,
+}
+impl ListRenders {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self { offset: None, count: None }
+    }
+    /// How many to skip; 0 when not given.
+    #[must_use]
+    pub fn offset(mut self, value: u64) -> Self {
+        self.offset = Some(value);
+        self
+    }
+    /// How many at most, 0 to 1,000; 50 when not given. Bounds: at most 1000.
+    #[must_use]
+    pub fn count(mut self, value: u64) -> Self {
+        self.count = Some(value);
+        self
+    }
+}
+impl Default for ListRenders {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl ListRenders {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if let Some(value) = &self.count {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("count", "count"),
+                    *value,
+                    None,
+                    Some(1000),
+                    None,
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for ListRenders {
+    type Output = RenderList;
+    const META: Meta = Meta::new("list_renders")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let mut request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/render");
+        if let Some(value) = &self.offset {
+            request = request
+                .query("offset", &rtc_core::encode::WireText::wire_text(value));
+        }
+        if let Some(value) = &self.count {
+            request = request
+                .query("count", &rtc_core::encode::WireText::wire_text(value));
+        }
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+impl rtc_core::Paged<OpenTok> for ListRenders {
+    type Item = Render;
+    fn items(page: Self::Output) -> Vec<Self::Item> {
+        page.items
+    }
+    fn next(mut self, page: &Self::Output) -> Option<Self> {
+        self.offset = Some(
+            rtc_core::next_offset(self.offset, page.items.len(), page.count)?,
+        );
+        Some(self)
+    }
+}
+/// Ends a render.
+///
+/// `DELETE /v2/project/{project}/render/{render_id}`.
+///
+/// Refused with 404 [`Refusal::RenderNotFound`].
+///
+/// Source: OpenTok REST API, DELETE /render/{render_id}.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StopRender {
+    /// The render. Bounds: neither empty nor `.` nor `..`. On the wire `renderId`.
+    pub render_id: String,
+}
+impl StopRender {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(render_id: impl Into<String>) -> Self {
+        Self {
+            render_id: render_id.into(),
+        }
+    }
+}
+impl StopRender {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.render_id;
+            checks
+                .text(rtc_core::validate::Field::new("render_id", "renderId"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for StopRender {
+    type Output = ();
+    const META: Meta = Meta::new("stop_render")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::DELETE, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/render/")
+            .segment(&self.render_id);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Registers a webhook. Only one official SDK has this call.
+///
+/// `POST /v2/project/{project}/callback`.
+///
+/// Source: OpenTok REST API, POST /callback.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RegisterCallback {
+    /// The group of events: `archive`, `session`, `connection`, `stream`, `broadcast`, ...
+    pub group: String,
+    /// The event of the group: `status`, `created`, `destroyed`, ...
+    pub event: String,
+    /// Where it is posted to. Bounds: at most 2048 characters, an http or https URL.
+    pub url: String,
+}
+impl RegisterCallback {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        group: impl Into<String>,
+        event: impl Into<String>,
+        url: impl Into<String>,
+    ) -> Self {
+        Self {
+            group: group.into(),
+            event: event.into(),
+            url: url.into(),
+        }
+    }
+}
+impl RegisterCallback {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.group;
+            checks
+                .text(rtc_core::validate::Field::new("group", "group"), value)
+                .not_empty()
+                .done();
+        }
+        {
+            let value = &self.event;
+            checks
+                .text(rtc_core::validate::Field::new("event", "event"), value)
+                .not_empty()
+                .done();
+        }
+        {
+            let value = &self.url;
+            checks
+                .text(rtc_core::validate::Field::new("url", "url"), value)
+                .not_empty()
+                .length(rtc_core::validate::Unit::Chars, None, Some(2048))
+                .pattern(rtc_core::validate::pattern::http_url, "an http or https URL")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for RegisterCallback {
+    type Output = Callback;
+    const META: Meta = Meta::new("register_callback")
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/callback");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("group", &self.group)
+            .member("event", &self.event)
+            .member("url", &self.url);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Lists the registered webhooks.
+///
+/// `GET /v2/project/{project}/callback`.
+///
+/// Source: OpenTok REST API, GET /callback.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListCallbacks {}
+impl ListCallbacks {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+impl Default for ListCallbacks {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl ListCallbacks {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for ListCallbacks {
+    type Output = Vec<Callback>;
+    const META: Meta = Meta::new("list_callbacks")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/callback");
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Takes a webhook away.
+///
+/// `DELETE /v2/project/{project}/callback/{callback_id}`.
+///
+/// Refused with 404 [`Refusal::NotFound`].
+///
+/// Source: OpenTok REST API, DELETE /callback/{callback_id}.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct UnregisterCallback {
+    /// The webhook. Bounds: neither empty nor `.` nor `..`. On the wire `callbackId`.
+    pub callback_id: String,
+}
+impl UnregisterCallback {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(callback_id: impl Into<String>) -> Self {
+        Self {
+            callback_id: callback_id.into(),
+        }
+    }
+}
+impl UnregisterCallback {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.callback_id;
+            checks
+                .text(rtc_core::validate::Field::new("callback_id", "callbackId"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for UnregisterCallback {
+    type Output = ();
+    const META: Meta = Meta::new("unregister_callback")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("project"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::DELETE, target.base)
+            .path("/v2/project/")
+            .segment(target.service.project())
+            .path("/callback/")
+            .segment(&self.callback_id);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Creates a project in the account.
+///
+/// `POST /v2/project`.
+///
+/// Source: OpenTok REST API, POST /v2/project.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct CreateProject {
+    /// Its name.
+    pub name: Option<String>,
+}
+impl CreateProject {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self { name: None }
+    }
+    /// Its name.
+    #[must_use]
+    pub fn name(mut self, value: impl Into<String>) -> Self {
+        self.name = Some(value.into());
+        self
+    }
+}
+impl Default for CreateProject {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl CreateProject {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for CreateProject {
+    type Output = Project;
+    const META: Meta = Meta::new("create_project")
+        .with_auth(rtc_core::Auth::Service("account"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base).path("/v2/project");
+        let body = rtc_core::encode::JsonObject::new()
+            .optional("name", self.name.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Lists the projects of the account.
+///
+/// `GET /v2/project`.
+///
+/// Source: OpenTok REST API, GET /v2/project.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListProjects {}
+impl ListProjects {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+impl Default for ListProjects {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl ListProjects {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for ListProjects {
+    type Output = Vec<Project>;
+    const META: Meta = Meta::new("list_projects")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("account"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base).path("/v2/project");
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Tells about a project.
+///
+/// `GET /v2/project/{project_key}`.
+///
+/// Refused with 404 [`Refusal::NotFound`].
+///
+/// Source: OpenTok REST API, GET /v2/project/{project_key}.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GetProject {
+    /// The API key of the project. Bounds: neither empty nor `.` nor `..`. On the wire `projectKey`.
+    pub project_key: String,
+}
+impl GetProject {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(project_key: impl Into<String>) -> Self {
+        Self {
+            project_key: project_key.into(),
+        }
+    }
+}
+impl GetProject {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.project_key;
+            checks
+                .text(rtc_core::validate::Field::new("project_key", "projectKey"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for GetProject {
+    type Output = Project;
+    const META: Meta = Meta::new("get_project")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("account"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v2/project/")
+            .segment(&self.project_key);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Suspends a project, or makes it active again.
+///
+/// `PUT /v2/project/{project_key}`.
+///
+/// Refused with 404 [`Refusal::NotFound`].
+///
+/// Source: OpenTok REST API, PUT /v2/project/{project_key}.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SetProjectStatus {
+    /// The API key of the project. Bounds: neither empty nor `.` nor `..`. On the wire `projectKey`.
+    pub project_key: String,
+    /// Active or suspended.
+    pub status: ProjectStatus,
+}
+impl SetProjectStatus {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        project_key: impl Into<String>,
+        status: impl Into<ProjectStatus>,
+    ) -> Self {
+        Self {
+            project_key: project_key.into(),
+            status: status.into(),
+        }
+    }
+}
+impl SetProjectStatus {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.project_key;
+            checks
+                .text(rtc_core::validate::Field::new("project_key", "projectKey"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.status;
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("status", "status"),
+                    value.is_known(),
+                    "ACTIVE, SUSPENDED, VALID",
+                    None,
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for SetProjectStatus {
+    type Output = Project;
+    const META: Meta = Meta::new("set_project_status")
+        .with_auth(rtc_core::Auth::Service("account"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::PUT, target.base)
+            .path("/v2/project/")
+            .segment(&self.project_key);
+        let body = rtc_core::encode::JsonObject::new().member("status", &self.status);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Gives a project a new API secret. The old one is void at once.
+///
+/// `POST /v2/project/{project_key}/refreshSecret`.
+///
+/// Refused with 404 [`Refusal::NotFound`].
+///
+/// Source: OpenTok REST API, POST /v2/project/{project_key}/refreshSecret.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RefreshProjectSecret {
+    /// The API key of the project. Bounds: neither empty nor `.` nor `..`. On the wire `projectKey`.
+    pub project_key: String,
+}
+impl RefreshProjectSecret {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(project_key: impl Into<String>) -> Self {
+        Self {
+            project_key: project_key.into(),
+        }
+    }
+}
+impl RefreshProjectSecret {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.project_key;
+            checks
+                .text(rtc_core::validate::Field::new("project_key", "projectKey"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for RefreshProjectSecret {
+    type Output = Project;
+    const META: Meta = Meta::new("refresh_project_secret")
+        .with_auth(rtc_core::Auth::Service("account"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v2/project/")
+            .segment(&self.project_key)
+            .path("/refreshSecret");
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Deletes a project.
+///
+/// `DELETE /v2/project/{project_key}`.
+///
+/// Refused with 404 [`Refusal::NotFound`].
+///
+/// Source: OpenTok REST API, DELETE /v2/project/{project_key}.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DeleteProject {
+    /// The API key of the project. Bounds: neither empty nor `.` nor `..`. On the wire `projectKey`.
+    pub project_key: String,
+}
+impl DeleteProject {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(project_key: impl Into<String>) -> Self {
+        Self {
+            project_key: project_key.into(),
+        }
+    }
+}
+impl DeleteProject {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.project_key;
+            checks
+                .text(rtc_core::validate::Field::new("project_key", "projectKey"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<OpenTok> for DeleteProject {
+    type Output = ();
+    const META: Meta = Meta::new("delete_project")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("account"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, OpenTok>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::DELETE, target.base)
+            .path("/v2/project/")
+            .segment(&self.project_key);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
     }
 }
 /// Makes a client token for a session, as a JWT or in the legacy T1 form. Sends nothing.
@@ -523,6 +7463,103 @@ impl DecodeSessionId {
             let value = &self.session_id;
             checks
                 .text(rtc_core::validate::Field::new("session_id", "session_id"), value)
+                .not_empty()
+                .done();
+        }
+        checks.finish()
+    }
+}
+/// Reads the body of a webhook as a typed event. Sends nothing.
+///
+/// Source: OpenTok developer guides, session monitoring and callbacks.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ParseWebhook {
+    /// The body, as it came.
+    pub body: String,
+}
+impl ParseWebhook {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(body: impl Into<String>) -> Self {
+        Self { body: body.into() }
+    }
+}
+impl ParseWebhook {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.body;
+            checks
+                .text(rtc_core::validate::Field::new("body", "body"), value)
+                .not_empty()
+                .done();
+        }
+        checks.finish()
+    }
+}
+/// Checks the signature of a webhook, then reads it. Sends nothing.
+///
+/// Source: OpenTok developer guides, secure callbacks.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct VerifyWebhook {
+    /// The header Authorization.
+    pub authorization: rtc_core::Secret,
+    /// The body, byte for byte.
+    pub body: String,
+    /// The signature secret of the webhook.
+    pub secret: rtc_core::Secret,
+}
+impl VerifyWebhook {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        authorization: impl Into<rtc_core::Secret>,
+        body: impl Into<String>,
+        secret: impl Into<rtc_core::Secret>,
+    ) -> Self {
+        Self {
+            authorization: authorization.into(),
+            body: body.into(),
+            secret: secret.into(),
+        }
+    }
+}
+impl VerifyWebhook {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.authorization;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("authorization", "authorization"),
+                    value.expose(),
+                )
+                .not_empty()
+                .done();
+        }
+        {
+            let value = &self.body;
+            checks
+                .text(rtc_core::validate::Field::new("body", "body"), value)
+                .not_empty()
+                .done();
+        }
+        {
+            let value = &self.secret;
+            checks
+                .text(rtc_core::validate::Field::new("secret", "secret"), value.expose())
                 .not_empty()
                 .done();
         }

@@ -1,17 +1,11 @@
-//! What the service answers.
+//! Values that the specification cannot describe alone.
 
-use quick_xml::Reader;
-use quick_xml::encoding::Decoder;
-use quick_xml::escape::resolve_predefined_entity;
-use quick_xml::events::{BytesRef, BytesStart, Event};
-use rtc_core::encode::{decode_json, excerpt, without_bom};
-use rtc_core::http::{Response, StatusCode, Uri, header::CONTENT_TYPE};
+use rtc_core::validate::{Checks, Field};
 use rtc_core::wire::{As, Lenient};
-use rtc_core::{Bytes, DecodeError};
+use rtc_core::{Rule, Secret};
 use serde::{Deserialize, Serialize};
 
-use crate::error::OpenTokError;
-use crate::operation::CreateSession;
+use crate::operation::{SetArchiveStorage, StartAudioConnector, StartBroadcast, StorageConfig, StorageType};
 use crate::session_id::SessionId;
 
 /// A session that was created.
@@ -42,167 +36,70 @@ impl Session {
     }
 }
 
-/// Whether the body is XML, by its content type or its first character.
-fn is_xml(response: &Response<Bytes>) -> bool {
-    let by_type = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok())
-        .is_some_and(|v| v.to_ascii_lowercase().contains("xml"));
-    by_type || without_bom(response.body()).trim_ascii_start().starts_with(b"<?xml")
-}
+impl StorageConfig {
+    /// Access to a bucket of Amazon S3.
+    pub fn s3(
+        access_key: impl Into<Secret>,
+        secret_key: impl Into<Secret>,
+        bucket: impl Into<String>,
+    ) -> Self {
+        Self::new().access_key(access_key).secret_key(secret_key).bucket(bucket)
+    }
 
-/// Reads the sessions of an answer: JSON, or XML where the service chose it. Exactly one is expected.
-pub(crate) fn decode_session(
-    _operation: &CreateSession,
-    _sent: &Uri,
-    response: &Response<Bytes>,
-) -> Result<Session, DecodeError> {
-    let mut sessions: Vec<Session> =
-        if is_xml(response) { xml_sessions(response.body())? } else { decode_json(response.body())? };
-    match (sessions.pop(), sessions.is_empty()) {
-        (Some(session), true) if !session.session_id.is_empty() => Ok(session),
-        (None, _) => Err(DecodeError::new("it holds no session")),
-        (Some(_), true) => Err(DecodeError::new("the session has no id")),
-        (Some(_), false) => Err(DecodeError::new("it holds more than one session")),
+    /// Access to a container of Azure.
+    pub fn azure(
+        account_name: impl Into<String>,
+        account_key: impl Into<Secret>,
+        container: impl Into<String>,
+    ) -> Self {
+        Self::new().account_name(account_name).account_key(account_key).container(container)
     }
 }
 
-fn xml_sessions(body: &[u8]) -> Result<Vec<Session>, DecodeError> {
-    let broken = || DecodeError::new("it is not well-formed XML");
-    let mut reader = Reader::from_reader(without_bom(body));
-    let mut sessions = Vec::new();
-    let mut current: Option<Session> = None;
-    let (mut member, mut text) = (Vec::new(), String::new());
-    loop {
-        match reader.read_event().map_err(|_| broken())? {
-            Event::Start(tag) if tag.name().as_ref() == b"Session" => current = Some(empty_session()),
-            Event::Start(tag) => {
-                member = tag.name().as_ref().to_vec();
-                text.clear();
-            }
-            // One text comes in pieces: comments cut it.
-            Event::Text(piece) => text.push_str(&piece.decode().map_err(|_| broken())?),
-            Event::End(tag) if tag.name().as_ref() == b"Session" => sessions.extend(current.take()),
-            Event::End(_) => {
-                let value = Some(text.trim()).filter(|value| !value.is_empty()).map(str::to_owned);
-                match (&mut current, member.as_slice(), value) {
-                    (Some(session), b"session_id", Some(value)) => session.session_id = value,
-                    (Some(session), b"partner_id", Some(value)) => session.partner_id = Some(value),
-                    (Some(session), b"create_dt", Some(value)) => session.create_dt = Some(value),
-                    _ => {}
-                }
-                member.clear();
-                text.clear();
-            }
-            // Entities and document types have no place here; nothing is ever expanded.
-            Event::DocType(_) | Event::GeneralRef(_) => return Err(broken()),
-            Event::Eof => return if current.is_none() { Ok(sessions) } else { Err(broken()) },
-            _ => {}
-        }
+/// Each kind of storage needs its own members.
+pub(crate) fn check_storage(request: &SetArchiveStorage, checks: &mut Checks) {
+    let config = &request.config;
+    let secret = |value: &Option<Secret>| value.as_ref().is_some_and(|v| !v.is_empty());
+    let text = |value: &Option<String>| value.as_ref().is_some_and(|v| !v.is_empty());
+    let members = match request.storage_type {
+        StorageType::S3 => [
+            ("config.access_key", "config.accessKey", secret(&config.access_key)),
+            ("config.secret_key", "config.secretKey", secret(&config.secret_key)),
+            ("config.bucket", "config.bucket", text(&config.bucket)),
+        ],
+        StorageType::Azure => [
+            ("config.account_name", "config.accountName", text(&config.account_name)),
+            ("config.account_key", "config.accountKey", secret(&config.account_key)),
+            ("config.container", "config.container", text(&config.container)),
+        ],
+        StorageType::Other(_) => return,
+    };
+    for (name, wire, _) in members.into_iter().filter(|(_, _, set)| !set) {
+        checks.report(Field::new(name, wire), Rule::Required, None, "is required for this type of storage");
     }
 }
 
-fn empty_session() -> Session {
-    Session {
-        session_id: String::new(),
-        project_id: None,
-        partner_id: None,
-        create_dt: None,
-        media_server_url: None,
+/// A broadcast goes somewhere.
+pub(crate) fn check_outputs(request: &StartBroadcast, checks: &mut Checks) {
+    if request.outputs.hls.is_none() && request.outputs.rtmp.is_empty() {
+        let field = Field::new("outputs", "outputs");
+        checks.report(field, Rule::Required, None, "needs an HLS output or at least one RTMP output");
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct ErrorDocument {
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    code: Option<i64>,
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    message: Option<String>,
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    description: Option<String>,
-}
+/// The most that the headers of an audio connector may hold, in bytes of names and values together.
+const MAX_HEADER_BYTES: usize = 512;
 
-/// The refusal that an answer is: by its status, or an XML `<error>` inside a success.
-pub(crate) fn refusal(operation: &'static str, response: &Response<Bytes>) -> Option<OpenTokError> {
-    let mut status = response.status();
-    let document = if is_xml(response) { xml_error(response.body()) } else { None };
-    if status.is_success() {
-        let document = document.as_ref()?;
-        let code = document.code.and_then(|c| u16::try_from(c).ok());
-        status = code.and_then(|c| StatusCode::from_u16(c).ok()).unwrap_or(StatusCode::BAD_REQUEST);
+/// What the tables cannot say of an audio connector.
+pub(crate) fn check_audio_connector(request: &StartAudioConnector, checks: &mut Checks) {
+    let websocket = &request.websocket;
+    if websocket.audio_rate.is_some_and(|rate| !matches!(rate, 8_000 | 16_000 | 24_000)) {
+        let field = Field::new("websocket.audio_rate", "websocket.audioRate");
+        checks.report(field, Rule::OneOf, None, "must be 8000, 16000 or 24000");
     }
-    let document =
-        document.or_else(|| serde_json::from_slice(without_bom(response.body())).ok()).unwrap_or_default();
-    Some(OpenTokError::Api {
-        operation,
-        status,
-        code: document.code,
-        message: excerpt(document.message.or(document.description).unwrap_or_default().as_bytes()),
-        body: excerpt(response.body()),
-    })
-}
-
-/// Reads `<error code=".."><x message=".."/></error>` and `<errorPayload><code/><message/></errorPayload>`.
-fn xml_error(body: &[u8]) -> Option<ErrorDocument> {
-    let mut reader = Reader::from_reader(without_bom(body));
-    let mut found: Option<ErrorDocument> = None;
-    let (mut member, mut text) = (Vec::new(), String::new());
-    loop {
-        match reader.read_event().ok()? {
-            Event::Start(tag) => {
-                read_attributes(&mut found, &tag, reader.decoder());
-                member = tag.name().as_ref().to_vec();
-                text.clear();
-            }
-            Event::Empty(tag) => read_attributes(&mut found, &tag, reader.decoder()),
-            // One text comes in pieces: entities, comments and CDATA cut it.
-            Event::Text(piece) => text.push_str(&piece.decode().ok()?),
-            Event::CData(piece) => text.push_str(&piece.decode().ok()?),
-            Event::GeneralRef(name) => text.push_str(&entity(&name)?),
-            Event::End(_) => {
-                let value = Some(text.trim()).filter(|value| !value.is_empty());
-                match (&mut found, member.as_slice(), value) {
-                    (Some(document), b"code", Some(value)) => document.code = value.parse().ok(),
-                    (Some(document), b"message", Some(value)) => document.message = Some(value.to_owned()),
-                    _ => {}
-                }
-                // What follows belongs to the element around.
-                member.clear();
-                text.clear();
-            }
-            Event::Eof => return found,
-            _ => {}
-        }
+    let bytes = |(name, value): (&String, &Secret)| name.len() + value.expose().len();
+    if websocket.headers.iter().flatten().map(bytes).sum::<usize>() > MAX_HEADER_BYTES {
+        let field = Field::new("websocket.headers", "websocket.headers");
+        checks.report(field, Rule::Length, None, "must be at most 512 bytes in all");
     }
-}
-
-/// Takes in what the attributes of an error's elements tell; the first of each name counts.
-fn read_attributes(found: &mut Option<ErrorDocument>, tag: &BytesStart<'_>, decoder: Decoder) {
-    if matches!(tag.name().as_ref(), b"error" | b"errorPayload") {
-        found.get_or_insert_default();
-    }
-    if let Some(document) = found {
-        document.code = document.code.or_else(|| attribute(tag, "code", decoder)?.trim().parse().ok());
-        document.message = document.message.take().or_else(|| attribute(tag, "message", decoder));
-    }
-}
-
-fn attribute(tag: &BytesStart<'_>, name: &str, decoder: Decoder) -> Option<String> {
-    let attribute = tag.try_get_attribute(name).ok()??;
-    match attribute.decode_and_unescape_value(decoder) {
-        Ok(value) => Some(value.into_owned()),
-        // With an entity that XML does not know: as it stands.
-        Err(_) => Some(String::from_utf8_lossy(&attribute.value).into_owned()),
-    }
-}
-
-/// The character of a reference; one that XML does not know stays as it stands, nothing is looked up.
-fn entity(name: &BytesRef<'_>) -> Option<String> {
-    if let Some(character) = name.resolve_char_ref().ok()? {
-        return Some(character.into());
-    }
-    let name = name.decode().ok()?;
-    Some(resolve_predefined_entity(&name).map_or_else(|| format!("&{name};"), str::to_owned))
 }

@@ -1,5 +1,6 @@
 //! Session ids: `1_` or `2_` and base64 of fields joined by `~`.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine as _;
@@ -29,7 +30,7 @@ pub struct SessionId(String);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SessionIdParts {
-    /// The API key of the project that the session belongs to.
+    /// The API key of the project that the session belongs to; the application id in the unified environment.
     pub api_key: String,
     /// The location hint, where one was given.
     pub location: Option<String>,
@@ -70,47 +71,64 @@ impl SessionId {
     }
 
     pub(crate) fn parts(&self) -> Option<SessionIdParts> {
-        let (version, rest) = self.0.split_once('_')?;
-        if !matches!(version, "1" | "2") || self.0.len() > MAX_LENGTH {
-            return None;
-        }
-        let rest = rest.trim_end_matches(['~', '=']);
-        // A trailing `-` may belong to the base64 or be a leftover of its padding: try both. A single
-        // character beyond full groups of four holds nothing.
-        let bytes = [rest, rest.trim_end_matches('-')].into_iter().find_map(|text| {
-            let whole = if text.len() % 4 == 1 { text.get(..text.len() - 1)? } else { text };
-            LENIENT.decode(whole).ok()
-        })?;
-        let text = String::from_utf8_lossy(&bytes);
-        let mut fields = text.split('~');
-        let _version = fields.next()?;
-        let api_key =
-            fields.next().filter(|key| !key.is_empty() && key.chars().all(key_character))?.to_owned();
-        let field = |text: Option<&str>| text.filter(|t| !t.is_empty()).map(str::to_owned);
-        let location = field(fields.next());
-        let created = fields.next().filter(|t| !t.is_empty());
-        let create_time_ms = created.and_then(|t| t.parse().ok());
-        let create_time_raw = created.filter(|_| create_time_ms.is_none()).map(str::to_owned);
+        let mut buffer = Buffer::default();
+        let (api_key, rest) = buffer.read(&self.0)?;
+        let mut fields = rest.map(String::from_utf8_lossy).map(|text| Some(text).filter(|t| !t.is_empty()));
+        let mut next = || fields.next().flatten();
+        let location = next().map(Cow::into_owned);
+        let created = next();
+        let create_time_ms = created.as_ref().and_then(|text| text.parse().ok());
         Some(SessionIdParts {
-            api_key,
+            api_key: api_key.to_owned(),
             location,
-            create_time_raw,
+            create_time_raw: created.filter(|_| create_time_ms.is_none()).map(Cow::into_owned),
             create_time_ms,
-            nonce: field(fields.next()),
+            nonce: next().map(Cow::into_owned),
         })
     }
 }
 
-/// Keys are digits; in the unified environment a UUID stands in their place.
-fn key_character(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '-'
+/// Where a session id is decoded: on the stack, since every client token looks into one. Base64 makes text
+/// longer, so what it holds is shorter than the id.
+struct Buffer([u8; MAX_LENGTH]);
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Self([0; MAX_LENGTH])
+    }
 }
 
-/// The violation of a field that must hold a session of this API key, if there is one.
-pub(crate) fn ownership(session_id: &str, api_key: &str) -> Option<(Rule, &'static str)> {
-    match SessionId::new(session_id).parts() {
+impl Buffer {
+    /// The key, and the fields after it.
+    fn read<'b>(&'b mut self, id: &str) -> Option<(&'b str, impl Iterator<Item = &'b [u8]>)> {
+        let [b'1' | b'2', b'_', rest @ ..] = id.as_bytes() else { return None };
+        let mut rest = rest;
+        while let [text @ .., b'~' | b'='] = rest {
+            rest = text;
+        }
+        // A single character beyond full groups of four holds nothing.
+        let whole = match rest {
+            [text @ .., _] if rest.len() % 4 == 1 => text,
+            _ => rest,
+        };
+        let length = LENIENT.decode_slice(whole, self.0.get_mut(..id.len())?).ok()?;
+        let mut fields = self.0.get(..length)?.split(|byte| *byte == b'~');
+        let _version = fields.next()?;
+        let key = fields.next().filter(|key| !key.is_empty() && key.iter().all(key_character))?;
+        Some((std::str::from_utf8(key).ok()?, fields))
+    }
+}
+
+/// Keys are digits; in the unified environment a UUID stands in their place.
+fn key_character(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || *byte == b'-'
+}
+
+/// The violation of a field that must hold a session of this project, if there is one.
+pub(crate) fn ownership(session_id: &str, project: &str) -> Option<(Rule, &'static str)> {
+    match Buffer::default().read(session_id) {
         None => Some((Rule::Pattern, "must be a session id as OpenTok gives it")),
-        Some(parts) if parts.api_key != api_key => Some((Rule::Conflict, "is a session of another API key")),
+        Some((owner, _)) if owner != project => Some((Rule::Conflict, "is a session of another project")),
         Some(_) => None,
     }
 }

@@ -43,7 +43,7 @@ async fn from_a_session_to_a_verified_token() {
     let session = client.create_session(request).await.unwrap();
     let key = emulator.opentok().api_key();
     assert_eq!(session.project_id.as_deref(), Some(key));
-    let kept = &emulator.state()["opentok"]["sessions"][&session.session_id];
+    let kept = &emulator.state()["opentok"]["sessions"][&session.session_id]["options"];
     let expected = json!({
         "p2p.preference": "disabled", "archiveMode": "always", "archiveName": "Monday & more",
         "location": "12.34.56.78",

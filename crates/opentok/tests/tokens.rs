@@ -13,76 +13,14 @@ use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use common::signer::{HEADER, claims, data, jwt, jwt_of, mac, t1, t1_text, verify, verify_at};
 use common::{KEY, NOW, SECRET, local, object, session};
-use hmac::{Hmac, KeyInit, Mac};
-use opentok::{
-    Client, Credentials, GenerateToken, OpenTokError, Role, TokenFault, TokenFormat, VerifiedToken,
-    VerifyToken,
-};
-use proptest::prelude::*;
+use hmac::Hmac;
+use opentok::{GenerateToken, Role, TokenFault, TokenFormat};
 use serde_json::json;
-use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
 const OTHER: &str = "ffffffffffffffffffffffffffffffffffffffff";
-
-fn mac<M: Mac + KeyInit>(secret: &str, data: &str) -> Vec<u8> {
-    let mut mac = <M as KeyInit>::new_from_slice(secret.as_bytes()).unwrap();
-    mac.update(data.as_bytes());
-    mac.finalize().into_bytes().to_vec()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// The inside of a T1 token.
-fn t1_text(key: &str, secret: &str, data: &str) -> String {
-    format!("partner_id={key}&sig={}:{data}", hex(&mac::<Hmac<Sha1>>(secret, data)))
-}
-
-fn t1(data: &str) -> String {
-    format!("T1=={}", STANDARD.encode(t1_text(KEY, SECRET, data)))
-}
-
-fn jwt_of(header: &str, claims: &str, secret: &str) -> String {
-    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
-    let signature = URL_SAFE_NO_PAD.encode(mac::<Hmac<Sha256>>(secret, &signed));
-    format!("{signed}.{signature}")
-}
-
-const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
-
-fn jwt(claims: &serde_json::Value) -> String {
-    jwt_of(HEADER, &claims.to_string(), SECRET)
-}
-
-fn data(extra: &str) -> String {
-    format!("session_id={}&create_time={NOW}&role=publisher{extra}", session())
-}
-
-fn claims() -> serde_json::Value {
-    json!({"iss": KEY, "iat": NOW, "exp": NOW + 60, "session_id": session(), "role": "moderator"})
-}
-
-/// A client at this time.
-fn at(seconds: u64) -> Client {
-    let clock = rtc_core::testing::ManualClock::new(
-        SystemTime::UNIX_EPOCH + Duration::from_millis(seconds * 1000 + 999),
-    );
-    Client::builder(Credentials::new(KEY, SECRET)).clock(clock).build().unwrap()
-}
-
-fn verify_at(seconds: u64, token: &str) -> Result<VerifiedToken, TokenFault> {
-    at(seconds).verify_token(VerifyToken::new(token)).map_err(|error| match error.service() {
-        Some(OpenTokError::Token(fault)) if !error.was_sent() => *fault,
-        _ => unreachable!("{error:?}"),
-    })
-}
-
-fn verify(token: &str) -> Result<VerifiedToken, TokenFault> {
-    verify_at(NOW, token)
-}
 
 fn full() -> GenerateToken {
     GenerateToken::new(session())
@@ -343,101 +281,5 @@ fn tokens_that_name_no_session() {
     }
     for claims in ["[]", "null", "{", "{}"] {
         assert_eq!(verify(&jwt_of(HEADER, claims, SECRET)), Err(TokenFault::Malformed), "{claims}");
-    }
-}
-
-prop_compose! {
-    fn valid()(
-        role in prop::sample::select(vec!["subscriber", "publisher", "moderator", "publisheronly"]),
-        expires in prop::option::of(NOW..=NOW + 30 * 86_400),
-        connection_data in prop::option::of(".{0,200}"),
-        classes in prop::collection::vec("[^\\s]{1,20}", 0..5),
-        nonce in prop::option::of("[!-~]{1,64}"),
-        format in prop::sample::select(vec!["JWT", "T1"]),
-    ) -> GenerateToken {
-        let mut request = GenerateToken::new(session()).role(role).token_type(format);
-        request.initial_layout_class_list = classes;
-        (request.expire_time, request.connection_data, request.nonce) = (expires, connection_data, nonce);
-        request
-    }
-}
-
-proptest! {
-    #[test]
-    fn verifying_gives_back_what_was_made(request in valid()) {
-        let token = local().generate_token(request.clone()).unwrap();
-        let verified = verify(token.expose()).unwrap();
-        prop_assert_eq!(&verified.format, &request.token_type);
-        prop_assert_eq!(verified.session_id(), Some(request.session_id.as_str()));
-        prop_assert_eq!(verified.role(), Some(request.role));
-        prop_assert_eq!(verified.connection_data(), request.connection_data.as_deref());
-        prop_assert_eq!(verified.initial_layout_class_list(), request.initial_layout_class_list);
-        let expires = request.expire_time.unwrap_or(NOW + 86_400);
-        prop_assert_eq!(verified.expires_at(), Some(SystemTime::UNIX_EPOCH + Duration::from_secs(expires)));
-        let fields = if request.token_type == TokenFormat::Jwt { &verified.claims } else { &verified.fields };
-        if let Some(nonce) = request.nonce {
-            prop_assert_eq!(&fields["nonce"], &json!(nonce));
-        }
-    }
-
-    #[test]
-    fn no_changed_byte_of_a_t1_token_verifies(at in any::<prop::sample::Index>(), flip in 1..=255u8) {
-        let text = t1_text(KEY, SECRET, &data(""));
-        let mut bytes = text.into_bytes();
-        let at = at.index(bytes.len());
-        bytes[at] ^= flip;
-        let token = format!("T1=={}", STANDARD.encode(bytes));
-        prop_assert!(verify(&token).is_err());
-    }
-
-    #[test]
-    fn no_changed_byte_of_a_jwt_verifies(
-        part in 0..3usize,
-        at in any::<prop::sample::Index>(),
-        flip in 1..=255u8,
-    ) {
-        let token = jwt(&claims());
-        let mut parts: Vec<String> = token.split('.').map(str::to_owned).collect();
-        let mut bytes = URL_SAFE_NO_PAD.decode(&parts[part]).unwrap();
-        let at = at.index(bytes.len());
-        bytes[at] ^= flip;
-        parts[part] = URL_SAFE_NO_PAD.encode(bytes);
-        prop_assert!(verify(&parts.join(".")).is_err());
-    }
-
-    #[test]
-    fn no_changed_character_verifies(
-        t1_form in any::<bool>(),
-        at in any::<prop::sample::Index>(),
-        to in "[A-Za-z0-9+/=_.-]",
-    ) {
-        let token = if t1_form { t1(&data("")) } else { jwt(&claims()) };
-        let at = at.index(token.len());
-        prop_assume!(token[at..=at] != to);
-        let changed = format!("{}{to}{}", &token[..at], &token[at + 1..]);
-        prop_assert!(verify(&changed).is_err(), "{}", changed);
-    }
-
-    #[test]
-    fn reading_never_panics(text in ".*") {
-        prop_assert!(text.is_empty() || verify(&text).is_err());
-    }
-
-    #[test]
-    fn reading_what_looks_like_a_token_never_panics(
-        a in "[A-Za-z0-9+/_=-]{0,60}", b in ".{0,60}", parts in prop::collection::vec("[A-Za-z0-9_-]{0,40}", 0..5),
-    ) {
-        let jwt = parts.join(".");
-        for token in [format!("T1=={a}"), format!("T1=={}", STANDARD.encode(&b)), jwt] {
-            prop_assert!(token.is_empty() || verify(&token).is_err());
-        }
-    }
-
-    #[test]
-    fn reading_signed_nonsense_never_panics(text in ".{0,60}") {
-        // A good signature over nonsense.
-        let _ = verify(&t1(&text));
-        let _ = verify(&jwt_of(HEADER, &text, SECRET));
-        let _ = verify(&jwt_of(&text, &claims().to_string(), SECRET));
     }
 }

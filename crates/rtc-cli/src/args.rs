@@ -48,6 +48,11 @@ pub fn command() -> Command {
     command
 }
 
+/// What a connection to a channel does on the command line.
+const CONNECT: &str = "Connects to a channel, prints its events as JSON lines, and sends what it reads from stdin: \
+    {\"send\":\"offer\",\"sdp\":\"..\"}, answer, ice_candidate, with recipient_client_id and correlation_id. Ends with \
+    the input or with an interrupt.";
+
 /// The commands of a provider that are other words for its operations.
 fn conveniences(provider: &str, command: Command) -> Command {
     match provider {
@@ -62,15 +67,21 @@ fn conveniences(provider: &str, command: Command) -> Command {
                 .subcommand(operation_command("methods".into(), methods, None))
         }
         "kvs-signaling" => {
-            let Some(presign) = catalogue::find(provider, "presign_connect_as_viewer") else {
+            let (Some(presign), Some(connect)) = (
+                catalogue::find(provider, "presign_connect_as_viewer"),
+                catalogue::find(provider, "connect_as_viewer"),
+            ) else {
                 return command;
             };
             let role = option("role", "ROLE", "The side that connects").value_parser(["master", "viewer"]);
-            command.subcommand(
-                operation_command("presign".into(), presign, None)
-                    .about("A signed WebSocket URL for the master or a viewer of a channel. Sends nothing.")
-                    .arg(role.required(true)),
-            )
+            let role = role.required(true);
+            command
+                .subcommand(
+                    operation_command("presign".into(), presign, None)
+                        .about("A signed WebSocket URL for the master or a viewer of a channel. Sends nothing.")
+                        .arg(role.clone()),
+                )
+                .subcommand(operation_command("connect".into(), connect, None).about(CONNECT).arg(role))
         }
         _ => command,
     }
@@ -85,6 +96,7 @@ pub fn resolve(provider: &str, command: &str, matches: &ArgMatches) -> Option<&'
         ("kvs-signaling", "presign") => {
             format!("presign_connect_as_{}", matches.get_one::<String>("role")?)
         }
+        ("kvs-signaling", "connect") => format!("connect_as_{}", matches.get_one::<String>("role")?),
         _ => command.replace('-', "_"),
     };
     catalogue::find(provider, &name)
@@ -115,6 +127,10 @@ fn operation_command(
         let arg = field_arg(field);
         let arg = if positional == Some(field.name) { arg } else { arg.long(kebab(field.name)) };
         command = command.arg(arg);
+    }
+    if operation.paged {
+        let all = Arg::new("all").long("all").action(ArgAction::SetTrue);
+        command = command.arg(all.help("All pages of the list from this one on"));
     }
     if operation.kind == "rpc" {
         let via = option("via", "WAY", "How the method is called; http is not served by this version");
@@ -229,6 +245,8 @@ mod tests {
             ("rtc sora-rpc rpc-methods", "rpc_methods"),
             ("rtc kvs-signaling presign --role master", "presign_connect_as_master"),
             ("rtc kvs-signaling presign --role viewer --client-id v", "presign_connect_as_viewer"),
+            ("rtc kvs-signaling connect --role master", "connect_as_master"),
+            ("rtc kvs-signaling connect --role viewer --client-id v", "connect_as_viewer"),
         ] {
             let matches = command().try_get_matches_from(line.split(' ')).unwrap();
             let (provider, sub) = matches.subcommand().unwrap();
@@ -240,7 +258,11 @@ mod tests {
                 assert_eq!(input["method"], "2025.2.0/RequestSimulcastRid");
             }
         }
-        let refused = ["rtc kvs-signaling presign", "rtc kvs-signaling presign --role viewers"];
+        let refused = [
+            "rtc kvs-signaling presign",
+            "rtc kvs-signaling presign --role viewers",
+            "rtc kvs-signaling connect",
+        ];
         for line in refused {
             assert!(command().try_get_matches_from(line.split(' ')).is_err(), "{line}");
         }

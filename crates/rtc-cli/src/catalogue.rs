@@ -39,6 +39,8 @@ pub struct OperationDoc {
     pub path: &'static str,
     /// What it does.
     pub doc: &'static str,
+    /// Whether it answers a page of a list.
+    pub paged: bool,
     /// What it takes.
     pub fields: &'static [FieldDoc],
 }

@@ -96,6 +96,8 @@ fn environment(emulator: &Emulator, authority: &Path) -> String {
     let opentok = emulator.opentok();
     export("OPENTOK_API_KEY", opentok.api_key());
     export("OPENTOK_API_SECRET", opentok.api_secret());
+    export("OPENTOK_ACCOUNT_KEY", opentok.account_key());
+    export("OPENTOK_ACCOUNT_SECRET", opentok.account_secret());
     export("OPENTOK_ENDPOINT", &opentok.url());
     let enablex = emulator.enablex();
     export("ENABLEX_APP_ID", enablex.app_id());

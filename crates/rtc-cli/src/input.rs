@@ -1,6 +1,8 @@
 //! Reads the input of an operation from JSON. Every fault becomes a violation; nothing is silently ignored.
 
-use rtc_core::{Rule, Violation, Violations};
+use std::collections::BTreeMap;
+
+use rtc_core::{Rule, Secret, Violation, Violations};
 use serde_json::{Map, Value};
 
 /// An input object that is taken apart member by member, by Rust name or wire name.
@@ -76,6 +78,21 @@ impl Input {
     pub(crate) fn texts(&mut self, name: &str, wire: &str) -> Option<Vec<String>> {
         let items = self.array(name, wire)?;
         items.into_iter().map(|item| self.text_of(name, wire, item)).collect()
+    }
+
+    /// An object of texts, whose names are the user's own.
+    pub(crate) fn map(&mut self, name: &str, wire: &str) -> Option<BTreeMap<String, Secret>> {
+        let Value::Object(members) = self.take(name, wire)? else {
+            return self.wrong(name, wire, "must be an object of texts");
+        };
+        members.into_iter().map(|(key, value)| Some((key, self.text_of(name, wire, value)?))).collect()
+    }
+
+    /// Turns an object into its text, where the operation takes a text that people have as JSON.
+    pub(crate) fn json_as_text(&mut self, name: &str) {
+        if let Some(value) = self.members.get_mut(name).filter(|value| value.is_object()) {
+            *value = Value::String(value.to_string());
+        }
     }
 
     #[allow(dead_code, reason = "the generator calls it where a specification has such a field")]

@@ -4,6 +4,7 @@ pub mod args;
 pub mod batch;
 pub mod catalogue;
 pub mod clock;
+pub mod converse;
 pub mod emulate;
 #[rustfmt::skip]
 mod generated;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::ArgMatches;
 use rtc_cli::catalogue::{self, OperationDoc};
-use rtc_cli::{Outcome, Run, args, batch, emulate, options, tour};
+use rtc_cli::{Outcome, Run, args, batch, converse, emulate, options, tour};
 use serde_json::{Map, Value};
 
 fn main() -> ExitCode {
@@ -64,6 +64,14 @@ fn is_json(matches: &ArgMatches) -> bool {
 async fn one(provider: &str, operation: &str, matches: &ArgMatches) -> ExitCode {
     let outcome = match args::resolve(provider, operation, matches) {
         Some(operation) => match prepare(operation, matches) {
+            Ok((input, run)) if is_conversation(operation) => {
+                let outcome = converse::run(operation.name, input, &run).await;
+                if outcome.is_ok() {
+                    // Its result are the events.
+                    return ExitCode::SUCCESS;
+                }
+                outcome
+            }
             Ok((input, run)) => batch::run(provider, operation.name, input, &run).await,
             Err(outcome) => outcome,
         },
@@ -73,6 +81,11 @@ async fn one(provider: &str, operation: &str, matches: &ArgMatches) -> ExitCode 
     let written =
         if is_json(matches) { writeln!(std::io::stdout(), "{}", outcome.body) } else { print_text(&outcome) };
     if written.is_err() { ExitCode::FAILURE } else { code }
+}
+
+/// Whether a command prints what happens until it is ended.
+fn is_conversation(operation: &OperationDoc) -> bool {
+    operation.provider == "kvs-signaling" && operation.name.starts_with("connect_as_")
 }
 
 fn prepare(operation: &'static OperationDoc, matches: &ArgMatches) -> Result<(Value, Run), Outcome> {
@@ -92,6 +105,7 @@ fn prepare(operation: &'static OperationDoc, matches: &ArgMatches) -> Result<(Va
         given.insert("via".into(), via.as_str().into());
     }
     options::apply(operation.provider, &given, &mut run)?;
+    run.all = matches!(matches.try_get_one("all"), Ok(Some(true)));
     run.no_retry |= matches.get_flag("no-retry");
     run.credentials =
         options::credentials(object("credentials")?).map_err(|found| Outcome::refused(&found))?;

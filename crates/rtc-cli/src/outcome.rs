@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rtc_core::transport::channel::SharedConnect;
 use rtc_core::{
-    Call, Error, ErrorKind, Operation, Reason, Revealed, Service, ServiceError, SharedClock, SharedStore,
-    SharedTransport, Violation,
+    Call, Error, ErrorKind, Operation, Paged, Reason, Revealed, Service, ServiceError, SharedClock,
+    SharedStore, SharedTransport, Violation,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -28,6 +28,8 @@ pub struct Run {
     pub no_retry: bool,
     /// Certificates trusted besides the platform's.
     pub root_certificate_pem: Option<Vec<u8>>,
+    /// Of a list, all pages instead of one.
+    pub all: bool,
     /// Hide the secrets of the answer, too.
     pub redact: bool,
     /// Further options by name (`server`, `origin`, `protocol`, `via`).
@@ -135,6 +137,32 @@ impl Run {
         }
     }
 
+    /// Runs a call that answers a page of a list; with `all`, the calls of all pages.
+    pub(crate) async fn list<S, O>(&self, call: Call<S, O>, input: Input) -> Outcome
+    where
+        S: Service,
+        O: Paged<S>,
+        O::Output: Serialize,
+        O::Item: Serialize,
+    {
+        if !self.all {
+            return self.call(call, input).await;
+        }
+        if let Err(violations) = input.check(call.operation().validate()) {
+            return self.failed(&Error::<S::Error>::from(violations));
+        }
+        let (mut items, mut requests) = (Vec::new(), 0);
+        let mut pages = call.pages();
+        while let Some(page) = pages.next().await {
+            match page {
+                Ok(page) => items.extend(O::items(page)),
+                Err(error) => return self.failed(&error),
+            }
+            requests += 1;
+        }
+        self.done(&All { count: items.len(), items }, Some(200), None, requests)
+    }
+
     /// The outcome of a local operation.
     pub(crate) fn local<T: Serialize, E: ServiceError>(&self, result: Result<T, Error<E>>) -> Outcome {
         match result {
@@ -196,6 +224,13 @@ impl Run {
         };
         Outcome { refused, ..outcome.of(error.kind()) }
     }
+}
+
+/// A whole list; the attempts beside it count its pages.
+#[derive(Serialize)]
+struct All<T> {
+    count: usize,
+    items: Vec<T>,
 }
 
 /// An error as JSON. Every error has every member, whoever found it.

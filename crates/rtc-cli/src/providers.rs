@@ -4,7 +4,7 @@ use crate::input::Input;
 use crate::outcome::{Outcome, Run};
 
 mod enablex;
-mod kvs_signaling;
+pub(crate) mod kvs_signaling;
 mod mediasfu;
 mod opentok;
 mod sora_rpc;

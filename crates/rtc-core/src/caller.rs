@@ -13,13 +13,19 @@ use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use url::Url;
 
 use crate::clock::{BoxFuture, Clock, SharedClock, timeout};
+use crate::echo::Sent;
 use crate::endpoint::{EndpointPolicy, Trust};
 use crate::error::{EncodeError, Error, Head, Reason, RetryHint, ServiceError};
 use crate::gate::{Gate, Permit};
 use crate::operation::{Answer, Auth, Operation, Replay, Service, Target};
+use crate::paging::{Items, Paged, Pages};
 use crate::reply::Reply;
 use crate::retry::{RetryBudget, RetryPolicy, retry_after};
 use crate::transport::{Body, Limits, SharedTransport, Transport, TransportError, TransportErrorKind};
+
+mod attempt;
+
+use attempt::{Failed, Progress, Repeat, corrected, fits};
 
 /// Runs the operations of one service. Cheap to clone: the clones share connections, clock and budget.
 pub struct Caller<S: Service>(Arc<Shared<S>>);
@@ -123,6 +129,35 @@ pub struct Call<S: Service, O> {
 impl<S: Service, O: fmt::Debug> fmt::Debug for Call<S, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").field("operation", &self.operation).finish_non_exhaustive()
+    }
+}
+
+impl<S: Service, O: Clone> Clone for Call<S, O> {
+    fn clone(&self) -> Self {
+        Self {
+            caller: self.caller.clone(),
+            operation: self.operation.clone(),
+            options: self.options.clone(),
+            gate: self.gate.clone(),
+        }
+    }
+}
+
+impl<S: Service, O: Paged<S>> Call<S, O> {
+    /// The pages of the list from this one on; the call's knobs hold for each.
+    pub fn pages(self) -> Pages<S, O> {
+        Pages::new(self)
+    }
+
+    /// The elements of the list from this page on; the call's knobs hold for each page.
+    pub fn items(self) -> Items<S, O> {
+        Items::new(self)
+    }
+
+    /// The same call of another request, if there is one.
+    pub(crate) fn try_map(self, map: impl FnOnce(O) -> Option<O>) -> Option<Self> {
+        let Self { caller, operation, options, gate } = self;
+        Some(Self { caller, operation: map(operation)?, options, gate })
     }
 }
 
@@ -286,7 +321,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
     ) -> Result<Reply<O::Output>, Failed<S::Error>> {
         let shared = &*self.caller.0;
         let skew = shared.skew_ms.load(Ordering::Relaxed);
-        let request = self.request(base, trust, skew).await?;
+        let (request, secrets) = self.request(base, trust, skew).await?;
         #[cfg(feature = "tracing")]
         crate::trace::attempt(&request);
         let uri = request.uri().clone();
@@ -309,7 +344,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
         match outcome {
             Ok((response, body)) => {
                 progress.sent = true;
-                self.judge(&uri, response, body, progress.attempts, skew)
+                self.judge(&uri, (response, body), progress.attempts, skew, &secrets)
             }
             Err(error) => {
                 let passing = matches!(
@@ -339,14 +374,20 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
         }
     }
 
-    async fn request(&self, base: &Url, trust: Trust, skew: i64) -> Result<Request<Bytes>, Failed<S::Error>> {
+    async fn request(
+        &self,
+        base: &Url,
+        trust: Trust,
+        skew: i64,
+    ) -> Result<(Request<Bytes>, Sent), Failed<S::Error>> {
         let shared = &*self.caller.0;
         let credentials = match O::META.auth {
             Auth::Service(_) => Some(shared.service.credentials().await.map_err(Error::from)?),
             Auth::Own | Auth::None => None,
         };
         let target = Target { base, service: &shared.service };
-        let mut request = self.operation.encode(&target).map_err(|e| Error::new(Reason::Encode(e)))?;
+        let (request, secrets) = Sent::during(|| self.operation.encode(&target));
+        let mut request = request.map_err(|e| Error::new(Reason::Encode(e)))?;
         let headers = request.headers_mut();
         // The user's own headers may hold credentials: they are not for a host that an answer named.
         let own = Some(&shared.headers).filter(|_| trust == Trust::Configured);
@@ -368,7 +409,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
             let now = corrected(shared.clock.now(), skew);
             shared.service.authorize(&credentials, &O::META, &mut request, now).map_err(Error::from)?;
         }
-        Ok(request)
+        Ok((request, secrets))
     }
 
     async fn exchange(
@@ -389,10 +430,10 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
     fn judge(
         &self,
         uri: &Uri,
-        response: Response<Bytes>,
-        body: Body,
+        (response, body): (Response<Bytes>, Body),
         attempts: u32,
         skew: i64,
+        secrets: &Sent,
     ) -> Result<Reply<O::Output>, Failed<S::Error>> {
         let shared = &*self.caller.0;
         let status = response.status();
@@ -402,7 +443,8 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
             request_id: request_id.clone(),
             retry_after: retry_after(response.headers(), shared.clock.now()),
         };
-        if let Some(refusal) = shared.service.reject(&O::META, &response) {
+        let hidden = secrets.hidden_in(&response);
+        if let Some(refusal) = shared.service.reject(&O::META, hidden.as_ref().unwrap_or(&response)) {
             let floor = head.retry_after;
             let repeat = match refusal.retry() {
                 RetryHint::No => Repeat::No,
@@ -452,40 +494,4 @@ impl<S: Service, O: Operation<S> + 'static> IntoFuture for Call<S, O> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move { self.traced().await.map(|reply| reply.output) })
     }
-}
-
-#[derive(Debug, Default)]
-struct Progress {
-    attempts: u32,
-    sent: bool,
-    in_flight: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Repeat {
-    No,
-    Yes,
-    AfterResync,
-}
-
-struct Failed<E> {
-    error: Error<E>,
-    repeat: Repeat,
-    floor: Option<Duration>,
-}
-
-impl<E> From<Error<E>> for Failed<E> {
-    fn from(error: Error<E>) -> Self {
-        Self { error, repeat: Repeat::No, floor: None }
-    }
-}
-
-fn corrected(now: SystemTime, skew_ms: i64) -> SystemTime {
-    let offset = Duration::from_millis(skew_ms.unsigned_abs());
-    let moved = if skew_ms < 0 { now.checked_sub(offset) } else { now.checked_add(offset) };
-    moved.unwrap_or(now)
-}
-
-fn fits(clock: &SharedClock, deadline: Option<Instant>, pause: Duration) -> bool {
-    clock.monotonic().checked_add(pause).is_some_and(|end| deadline.is_none_or(|deadline| end < deadline))
 }

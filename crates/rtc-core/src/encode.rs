@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::error::{DecodeError, EncodeError};
 use crate::secret::{Revealed, Secret};
+use crate::wire::Objects;
 
 /// Builds one HTTP request. The first fault is kept and told by [`RequestBuilder::build`].
 ///
@@ -262,6 +263,7 @@ wire_text!(str, String, bool, u32, u64, i64, f64);
 
 impl WireText for Secret {
     fn wire_text(&self) -> String {
+        crate::echo::note(self);
         self.expose().to_owned()
     }
 }
@@ -274,12 +276,15 @@ pub fn as_text<T: fmt::Display, S: serde::Serializer>(value: &T, serializer: S) 
     serializer.collect_str(value)
 }
 
-/// Reads a JSON answer; a byte order mark in front of it is skipped.
+/// Reads a JSON answer; a byte order mark in front of it is skipped. A structure is read from an object only.
 ///
 /// # Errors
 /// When it is not JSON of this shape. Values are not quoted in the message.
 pub fn decode_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
-    serde_json::from_slice(without_bom(body)).map_err(|e| DecodeError::json(&e))
+    let mut deserializer = serde_json::Deserializer::from_slice(without_bom(body));
+    let value =
+        T::deserialize(Objects(&mut deserializer)).and_then(|value| deserializer.end().map(|()| value));
+    value.map_err(|e| DecodeError::json(&e))
 }
 
 /// The body without a UTF-8 byte order mark.
@@ -378,6 +383,26 @@ mod tests {
             FormBody::new().field("p2p.preference", "a b").field("c", "&").0,
             "p2p.preference=a+b&c=%26"
         );
+    }
+
+    #[test]
+    fn a_structure_is_an_object() {
+        #[derive(Debug, Default, PartialEq, serde::Deserialize)]
+        #[serde(default)]
+        struct Page {
+            count: u32,
+        }
+        assert_eq!(decode_json::<Page>(b"\xEF\xBB\xBF {\"count\":7} ").unwrap(), Page { count: 7 });
+        assert_eq!(decode_json::<Vec<Page>>(b"[{}]").unwrap(), [Page::default()]);
+        assert_eq!(decode_json::<Option<Page>>(b"null").unwrap(), None);
+        assert_eq!(decode_json::<serde_json::Value>(b"[1]").unwrap(), serde_json::json!([1]));
+        for body in ["[]", "[7]", "null", "{} {}", "{}]", ""] {
+            assert!(decode_json::<Page>(body.as_bytes()).is_err(), "{body}");
+            assert!(
+                decode_json::<serde_json::Map<String, serde_json::Value>>(body.as_bytes()).is_err(),
+                "{body}"
+            );
+        }
     }
 
     #[test]

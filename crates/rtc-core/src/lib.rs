@@ -4,14 +4,18 @@
 mod caller;
 mod clock;
 mod config;
+mod echo;
 pub mod encode;
 mod endpoint;
 mod error;
 mod gate;
 mod operation;
 mod pacer;
+mod paging;
 mod reply;
 mod retry;
+#[cfg(feature = "rsa")]
+mod rsa;
 mod secret;
 mod store;
 #[cfg(feature = "testing")]
@@ -34,8 +38,11 @@ pub use gate::{Gate, Permit};
 pub use http;
 pub use operation::{Answer, Auth, Meta, Operation, Replay, Service, Target};
 pub use pacer::Pacer;
+pub use paging::{Items, Paged, Pages, next_offset, next_token};
 pub use reply::Reply;
 pub use retry::{RetryPolicy, retry_after};
+#[cfg(feature = "rsa")]
+pub use rsa::RsaKey;
 pub use secret::{REDACTED, Revealed, Secret, constant_time_eq};
 pub use store::{
     Busy, Claim, ClaimToken, FileStore, MemoryStore, Rate, SharedStore, Store, StoreError, Taken, stable_hash,

@@ -188,11 +188,13 @@ pub struct Checks {
 impl Checks {
     /// A collector that has found nothing yet.
     #[must_use]
+    #[inline]
     pub const fn new() -> Self {
         Self { found: Vec::new(), path: Vec::new() }
     }
 
     /// Starts the checks of one text.
+    #[inline]
     pub fn text<'c, 'v>(&'c mut self, field: Field, value: &'v str) -> Text<'c, 'v> {
         Text { checks: self, field, value, code: None, failed: false }
     }
@@ -246,6 +248,7 @@ impl Checks {
     }
 
     /// Reports a value that is none of the allowed ones.
+    #[inline]
     pub fn one_of(&mut self, field: Field, known: bool, allowed: &'static str, code: Option<&'static str>) {
         if !known {
             self.report(field, Rule::OneOf, code, format!("must be one of {allowed}"));
@@ -276,6 +279,7 @@ impl Checks {
     ///
     /// # Errors
     /// All violations found, in order.
+    #[inline]
     pub fn finish(self) -> Result<(), Violations> {
         if self.found.is_empty() { Ok(()) } else { Err(Violations(self.found)) }
     }
@@ -341,17 +345,21 @@ impl Text<'_, '_> {
 
     /// An empty text counts as missing.
     #[must_use]
+    #[inline]
     pub fn not_empty(self) -> Self {
         if self.value.is_empty() { self.fail(Rule::Required, "is required") } else { self }
     }
 
     /// Bounds of the length, inclusive.
     #[must_use]
+    #[inline]
     pub fn length(self, unit: Unit, min: Option<usize>, max: Option<usize>) -> Self {
         let len = match unit {
             Unit::Bytes => self.value.len(),
             // More bytes than four times the limit are more characters than the limit: do not count them.
             Unit::Chars if max.is_some_and(|m| self.value.len() > m.saturating_mul(4)) => usize::MAX,
+            // There are never more characters than bytes.
+            Unit::Chars if min.is_none() && max.is_some_and(|m| self.value.len() <= m) => return self,
             Unit::Chars => self.value.chars().count(),
         };
         if min.is_some_and(|m| len < m) || max.is_some_and(|m| len > m) {
@@ -366,6 +374,7 @@ impl Text<'_, '_> {
 
     /// The whole text must satisfy `accepts`; `expected` says what that is.
     #[must_use]
+    #[inline]
     pub fn pattern(self, accepts: fn(&str) -> bool, expected: &'static str) -> Self {
         if !self.failed && !accepts(self.value) {
             return self.fail(Rule::Pattern, format!("must be {expected}"));
@@ -382,6 +391,7 @@ impl Text<'_, '_> {
     }
 
     /// Ends the checks of this text.
+    #[inline]
     pub fn done(self) {}
 }
 

@@ -13,6 +13,12 @@ pub use serde_with::{As, Same};
 
 use crate::secret::Secret;
 
+mod aliases;
+mod objects;
+
+pub use aliases::{Renamed, with_aliases};
+pub(crate) use objects::Objects;
+
 /// Reads a text from a string, number or boolean, and a number or boolean from itself or a string.
 ///
 /// A boolean is also read from 1 and 0, as a number or a text, and from `true` and `false` in any case.

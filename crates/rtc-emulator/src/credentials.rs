@@ -4,6 +4,14 @@
 pub const OPENTOK_API_KEY: &str = "123456";
 /// OpenTok project secret: 40 hexadecimal digits.
 pub const OPENTOK_API_SECRET: &str = "0123456789abcdef0123456789abcdef01234567";
+/// OpenTok account key, for the management of projects.
+pub const OPENTOK_ACCOUNT_KEY: &str = "900001";
+/// OpenTok account secret: 40 hexadecimal digits.
+pub const OPENTOK_ACCOUNT_SECRET: &str = "89abcdef0123456789abcdef0123456789abcdef";
+/// OpenTok application of the unified environment: a UUID.
+pub const OPENTOK_APPLICATION_ID: &str = "00000000-0000-4000-8000-000000123456";
+/// Private key of that application, PEM. It was made for the emulator and opens nothing else.
+pub const OPENTOK_PRIVATE_KEY: &str = include_str!("opentok/demo_key.pem");
 /// MediaSFU user name.
 pub const MEDIASFU_API_USER_NAME: &str = "emulator";
 /// MediaSFU API key: 64 characters.
@@ -52,27 +60,11 @@ macro_rules! access {
     };
 }
 
-access!("opentok", OpentokAccess, "How to reach the emulated OpenTok.", "", {
-    /// Project API key.
-    api_key = OPENTOK_API_KEY;
-    /// Project secret.
-    api_secret = OPENTOK_API_SECRET;
-});
 access!("mediasfu", MediasfuAccess, "How to reach the emulated MediaSFU cloud and Community Edition.", "", {
     /// API user name.
     api_user_name = MEDIASFU_API_USER_NAME;
     /// API key.
     api_key = MEDIASFU_API_KEY;
-});
-access!("kvs-signaling", KvsAccess, "How to reach the emulated Kinesis Video Streams signaling.", "", {
-    /// Access key id.
-    access_key_id = KVS_ACCESS_KEY_ID;
-    /// Secret access key.
-    secret_access_key = KVS_SECRET_ACCESS_KEY;
-    /// Region.
-    region = KVS_REGION;
-    /// A channel that always exists.
-    channel_arn = KVS_CHANNEL_ARN;
 });
 access!("enablex", EnablexAccess, "How to reach the emulated EnableX.", "/video/v2", {
     /// Application id.

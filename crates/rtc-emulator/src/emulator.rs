@@ -11,14 +11,14 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 #[cfg(feature = "enablex")]
 use crate::credentials::EnablexAccess;
-#[cfg(feature = "kvs-signaling")]
-use crate::credentials::KvsAccess;
 #[cfg(feature = "mediasfu")]
 use crate::credentials::MediasfuAccess;
-#[cfg(feature = "opentok")]
-use crate::credentials::OpentokAccess;
 #[cfg(feature = "sora-rpc")]
 use crate::credentials::SoraAccess;
+#[cfg(feature = "kvs-signaling")]
+use crate::kvs_signaling::KvsAccess;
+#[cfg(feature = "opentok")]
+use crate::opentok::OpentokAccess;
 use crate::{
     clock::EmulatorClock,
     faults::{Fault, Faults},
@@ -199,9 +199,24 @@ impl Emulator {
         &self.server.shared
     }
 
-    access!("opentok", opentok, OpentokAccess, "URL and credentials of OpenTok.");
+    /// URL and credentials of OpenTok, and the clients of its sessions.
+    #[cfg(feature = "opentok")]
+    pub fn opentok(&self) -> OpentokAccess {
+        let (http, https) = (self.shared().http.clone(), self.shared().https.clone());
+        let provider = self.server.providers.iter().find(|provider| provider.name() == "opentok").cloned();
+        OpentokAccess { http, https, provider }
+    }
+
+    /// URL and credentials of Kinesis Video Streams signaling, and its open WebSockets.
+    #[cfg(feature = "kvs-signaling")]
+    pub fn kvs(&self) -> KvsAccess {
+        let (http, https) = (self.shared().http.clone(), self.shared().https.clone());
+        let provider =
+            self.server.providers.iter().find(|provider| provider.name() == "kvs-signaling").cloned();
+        KvsAccess { http, https, provider }
+    }
+
     access!("mediasfu", mediasfu, MediasfuAccess, "URLs and credentials of MediaSFU.");
-    access!("kvs-signaling", kvs, KvsAccess, "URL and credentials of Kinesis Video Streams signaling.");
     access!("enablex", enablex, EnablexAccess, "URL and credentials of EnableX.");
     access!("sora-rpc", sora, SoraAccess, "URLs of Sora.");
 

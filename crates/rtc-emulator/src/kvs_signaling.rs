@@ -1,201 +1,173 @@
-//! Kinesis Video Streams WebRTC signaling: endpoints and TURN servers of channels so far.
+//! Kinesis Video Streams WebRTC signaling: the control plane, the data plane, the storage sessions, and the
+//! signaling WebSocket.
+//!
+//! Channels change at the next look unless `quirks.transition_ms` says later. The service of a WebSocket is the
+//! listener itself: `GET /kvs-signaling/master` and `/kvs-signaling/viewer` with a presigned query.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+mod access;
+mod control;
+mod data;
+mod frame;
+mod limits;
+mod manage;
+mod refusal;
+mod relay;
+mod signature;
+mod socket;
+mod state;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use http::{Method, Response, StatusCode, request::Parts};
 use http_body_util::Full;
 use serde_json::{Value, json};
 
-use crate::credentials::{KVS_CHANNEL_ARN, KVS_REGION};
+pub use access::{KvsAccess, KvsConnection};
+pub use frame::ClientMessage;
+
 use crate::generated::kvs_signaling::ROUTES;
-use crate::pattern::pattern;
-use crate::provider::{BoxFuture, Exchange, Provider, json};
+use crate::provider::{BoxFuture, Claim, Exchange, Provider, json};
 use crate::shared::Shared;
-use crate::spec::Route;
-use crate::time::{unix_millis, unix_seconds};
-
-mod signature;
-
-/// The documented quota of `GetIceServerConfig` for one channel.
-const ICE_CALLS: usize = 5;
-const ICE_WINDOW: Duration = Duration::from_secs(1);
-/// The documented life of TURN credentials, in seconds.
-const TURN_TTL: u64 = 300;
-/// How many TURN servers a channel is told.
-const TURN_SERVERS: usize = 2;
+use crate::spec::{Broken, Route};
+use crate::time::unix_millis;
+use refusal::{Refusal, Service, insert};
+use signature::hex;
+use state::{State, World};
 
 /// The emulated service.
 pub(crate) struct KvsSignaling {
     shared: Arc<Shared>,
-    channels: Mutex<BTreeMap<String, Channel>>,
-}
-
-#[derive(Default)]
-struct Channel {
-    /// Whether it may be asked for its storage endpoint.
-    ingestion: bool,
-    /// When TURN servers were asked for, within the window of the quota.
-    ice_calls: VecDeque<SystemTime>,
-    /// How often they were given.
-    ice_answers: u64,
-}
-
-/// A refusal as the service words it.
-#[derive(Debug)]
-struct Refusal {
-    status: StatusCode,
-    name: &'static str,
-    message: String,
-}
-
-impl Refusal {
-    fn new(status: StatusCode, name: &'static str, message: impl Into<String>) -> Self {
-        Self { status, name, message: message.into() }
-    }
-
-    fn invalid(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "InvalidArgumentException", message)
-    }
+    state: Arc<Mutex<State>>,
 }
 
 type Answer = Result<Value, Refusal>;
 
-impl KvsSignaling {
-    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::clone(shared), channels: Mutex::new(initial()) }
+/// Acts on the state, once what was due is done.
+fn enter<T>(shared: &Shared, state: &Mutex<State>, act: impl FnOnce(&mut World<'_>) -> T) -> T {
+    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut world = World { state: &mut state, shared, now: unix_millis(shared.clock.now()) };
+    world.settle();
+    act(&mut world)
+}
+
+/// Counts a call against the quota of the account, or of a channel.
+fn limited(world: &mut World<'_>, operation: &str, arn: Option<&str>) -> Result<(), Refusal> {
+    let (of_account, of_channel) = limits::rates(operation);
+    let Some(most) = (if arn.is_some() { of_channel } else { of_account }) else { return Ok(()) };
+    let free = world.state.limits.take(format!("{operation} {}", arn.unwrap_or_default()), most, world.now);
+    if free || !world.shared.quotas() {
+        return Ok(());
+    }
+    let whose = if arn.is_some() { "a channel" } else { "the account" };
+    Err(Refusal::limit(format!("Rate exceeded: {most} calls of {operation} per second for {whose}.")))
+}
+
+/// One request that was let in and found right.
+struct Call<'a, 'w> {
+    world: &'a mut World<'w>,
+    exchange: &'a Exchange,
+    body: Value,
+}
+
+impl Call<'_, '_> {
+    /// A text of the body; empty if there is none.
+    fn text(&self, name: &str) -> &str {
+        self.body.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
-    fn channels(&self) -> MutexGuard<'_, BTreeMap<String, Channel>> {
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    fn within_rate(&mut self, arn: &str) -> Result<(), Refusal> {
+        limited(self.world, self.exchange.operation, Some(arn))
     }
 
-    fn answer(&self, exchange: &Exchange) -> Answer {
-        signature::verify(&exchange.parts, &exchange.body, exchange.now)?;
-        let body = exchange.value().map_err(|message| {
-            Refusal::new(
-                StatusCode::BAD_REQUEST,
-                "SerializationException",
-                format!("the body is not JSON: {message}"),
-            )
-        })?;
-        if let Some(broken) = exchange.check(&body).first() {
-            return Err(Refusal::invalid(format!("1 validation error detected: {}", broken.message)));
-        }
-        match exchange.operation {
-            "get_signaling_channel_endpoint" => self.endpoints(exchange, &body),
-            "get_ice_server_config" => self.ice_servers(exchange, &body),
-            other => Err(Refusal::invalid(format!("the emulator does not know {other}"))),
-        }
-    }
-
-    /// Does something with the channel that the request names.
-    fn with_channel<T>(
-        &self,
-        body: &Value,
-        act: impl FnOnce(&mut Channel) -> Result<T, Refusal>,
-    ) -> Result<T, Refusal> {
-        let arn = body.get("ChannelARN").and_then(Value::as_str).unwrap_or_default();
-        match self.channels().get_mut(arn) {
-            Some(channel) => act(channel),
-            None => Err(Refusal::new(
-                StatusCode::NOT_FOUND,
-                "ResourceNotFoundException",
-                "The requested channel is not found or not active.",
-            )),
-        }
-    }
-
-    fn endpoints(&self, exchange: &Exchange, body: &Value) -> Answer {
-        let wanted = body.get("SingleMasterChannelEndpointConfiguration");
-        let named = wanted.and_then(|w| w.get("Protocols")).and_then(Value::as_array);
-        let protocols: Vec<&str> =
-            named.map_or(vec!["HTTPS", "WSS"], |list| list.iter().filter_map(Value::as_str).collect());
-        let ingestion = self.with_channel(body, |channel| Ok(channel.ingestion))?;
-        if protocols.contains(&"WEBRTC") && !ingestion {
-            return Err(Refusal::invalid("The channel is not configured for media storage."));
-        }
-        let role = wanted.and_then(|w| w.get("Role")).and_then(Value::as_str).unwrap_or("MASTER");
-        let base = self.base(exchange);
-        let socket =
-            format!("{}/kvs-signaling/{}", base.replacen("http", "ws", 1), role.to_ascii_lowercase());
-        let list: Vec<_> = protocols
-            .iter()
-            .map(|protocol| {
-                let url = if *protocol == "WSS" { &socket } else { base };
-                json!({ "Protocol": protocol, "ResourceEndpoint": url })
-            })
-            .collect();
-        Ok(json!({ "ResourceEndpointList": list }))
-    }
-
-    /// The listener that the request came to.
-    fn base(&self, exchange: &Exchange) -> &str {
-        let host = exchange.header("host").unwrap_or_default();
-        let secure =
-            self.shared.tls_url().filter(|url| url.split_once("://").is_some_and(|(_, own)| own == host));
-        secure.unwrap_or_else(|| self.shared.url())
-    }
-
-    fn ice_servers(&self, exchange: &Exchange, body: &Value) -> Answer {
-        let quotas = self.shared.quotas();
-        let now = exchange.now;
-        self.with_channel(body, |channel| {
-            channel.ice_calls.retain(|at| now.duration_since(*at).is_ok_and(|age| age < ICE_WINDOW));
-            if quotas && channel.ice_calls.len() >= ICE_CALLS {
-                return Err(Refusal::new(
-                    StatusCode::BAD_REQUEST,
-                    "ClientLimitExceededException",
-                    "Rate exceeded: 5 GetIceServerConfig calls per second for a channel.",
-                ));
-            }
-            channel.ice_calls.push_back(now);
-            channel.ice_answers += 1;
-            Ok(())
-        })?;
-        let servers: Vec<_> = (0..TURN_SERVERS).map(|_| self.turn_server(now)).collect();
-        Ok(json!({ "IceServerList": servers }))
-    }
-
-    /// A TURN server; its user name is wider than the documented pattern, as the real ones are.
-    fn turn_server(&self, now: SystemTime) -> Value {
-        let ids = &self.shared.ids;
-        let host = format!("127-0-0-1.t-{}.kinesisvideo.{KVS_REGION}.amazonaws.com:443", ids.hex(8));
-        json!({
-            "Uris": [
-                format!("turn:{host}?transport=udp"),
-                format!("turns:{host}?transport=udp"),
-                format!("turns:{host}?transport=tcp"),
-            ],
-            "Username": format!("{}:{}==", unix_seconds(now) + TURN_TTL, ids.alnum(42)),
-            "Password": format!("{}=", ids.alnum(43)),
-            "Ttl": TURN_TTL,
-        })
-    }
-
-    fn add(&self, channel: &Value) -> Result<String, String> {
-        let member = |name: &str| channel.get(name).and_then(Value::as_str);
-        let arn = match (member("channel_arn"), member("channel_name")) {
-            (Some(arn), _) => arn.to_owned(),
-            (None, Some(name)) => {
-                let created = unix_millis(self.shared.clock.now());
-                format!("arn:aws:kinesisvideo:{KVS_REGION}:123456789012:channel/{name}/{created}")
-            }
-            (None, None) => return Err("give channel_arn or channel_name".into()),
-        };
-        if !pattern("channel_arn", &arn) {
-            return Err(format!("{arn:?} is no ARN of a channel"));
-        }
-        let ingestion = channel.get("ingestion").and_then(Value::as_bool).unwrap_or(false);
-        self.channels().insert(arn.clone(), Channel { ingestion, ..Channel::default() });
+    /// The ARN of the channel that the request names, counted against its quota.
+    fn rated(&mut self, name: &str) -> Result<String, Refusal> {
+        let arn = self.text(name).to_owned();
+        self.within_rate(&arn)?;
         Ok(arn)
     }
 }
 
-fn initial() -> BTreeMap<String, Channel> {
-    BTreeMap::from([(KVS_CHANNEL_ARN.to_owned(), Channel::default())])
+impl KvsSignaling {
+    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+        Self { shared: Arc::clone(shared), state: Arc::default() }
+    }
+
+    fn enter<T>(&self, act: impl FnOnce(&mut World<'_>) -> T) -> T {
+        enter(&self.shared, &self.state, act)
+    }
+
+    /// Answers a call of one of the three REST services.
+    async fn answer(&self, exchange: &Exchange) -> Answer {
+        signature::verify(&exchange.parts, &exchange.body, exchange.now)?;
+        let body = exchange.value().map_err(|message| {
+            Refusal::new("SerializationException", format!("the body is not JSON: {message}"))
+        })?;
+        let alexa = exchange.operation == "send_alexa_offer_to_master";
+        let asked = self.enter(|world| {
+            limited(world, exchange.operation, None)?;
+            if let Some(broken) = exchange.check(&body).first() {
+                return Err(invalid(broken, &body));
+            }
+            let mut call = Call { world, exchange, body };
+            if alexa { data::alexa(&mut call).map(Ok) } else { act(&mut call).map(Err) }
+        })?;
+        match asked {
+            Ok(asked) => self.wait_for_master(asked).await,
+            Err(answer) => Ok(answer),
+        }
+    }
+
+    async fn wait_for_master(&self, asked: data::Asked) -> Answer {
+        let life = Duration::from_secs(asked.ttl_seconds);
+        let answer = tokio::select! {
+            answer = asked.answer => answer.ok(),
+            () = self.shared.clock.sleep(life) => None,
+        };
+        answer.map(|answer| json!({ "Answer": answer })).ok_or_else(|| data::unanswered(asked.ttl_seconds))
+    }
+
+    /// The quirks are those of the moment of the answer, which may be long after the request.
+    fn render(
+        &self,
+        operation: &str,
+        outcome: Result<Response<Full<Bytes>>, Refusal>,
+    ) -> Response<Full<Bytes>> {
+        let conveyed = self.enter(|world| world.state.quirks.error_type);
+        let mut response = outcome.unwrap_or_else(|refusal| refusal.render(Service::of(operation), conveyed));
+        insert(&mut response, "x-amzn-requestid", &self.shared.ids.uuid());
+        response
+    }
+
+    /// An operation that the quirks have refused.
+    fn refused(&self, operation: &str) -> Result<(), Refusal> {
+        let name = self.enter(|world| world.state.quirks.refuse.get(operation).cloned());
+        name.map_or(Ok(()), |name| Err(Refusal::new(name, "The emulator was told to refuse this.")))
+    }
+}
+
+/// Does an operation that is answered at once.
+fn act(call: &mut Call<'_, '_>) -> Answer {
+    match call.exchange.operation {
+        "get_ice_server_config" => data::ice_servers(call),
+        "join_storage_session" | "join_storage_session_as_viewer" => data::join_storage(call),
+        other => control::act(call)
+            .unwrap_or_else(|| Err(Refusal::invalid(format!("the emulator does not know {other}")))),
+    }
+}
+
+fn invalid(broken: &Broken, body: &Value) -> Refusal {
+    let many = |list: &Vec<Value>| list.len() > control::TAGS;
+    if broken.wire == "Tags" && body.get("Tags").and_then(Value::as_array).is_some_and(many) {
+        return control::too_many_tags();
+    }
+    Refusal::invalid(format!("1 validation error detected: {}", broken.message))
+}
+
+/// The answer of a success; none means that it has no body.
+fn success(body: Value) -> Response<Full<Bytes>> {
+    if body.is_null() { Response::new(Full::default()) } else { json(StatusCode::OK, &body) }
 }
 
 impl Provider for KvsSignaling {
@@ -207,58 +179,42 @@ impl Provider for KvsSignaling {
         ROUTES
     }
 
+    fn claims(&self, parts: &Parts) -> Option<Claim> {
+        socket::claim(parts)
+    }
+
     fn handle(&self, exchange: Exchange) -> BoxFuture<'_, Response<Full<Bytes>>> {
         Box::pin(async move {
-            let mut response = match self.answer(&exchange) {
-                Ok(body) => json(StatusCode::OK, &body),
-                Err(refusal) => {
-                    let mut response = json(refusal.status, &json!({ "Message": refusal.message }));
-                    // The service appends where the type is defined.
-                    let name =
-                        format!("{}:http://internal.amazon.com/coral/com.amazon.kinesisvideo/", refusal.name);
-                    insert(&mut response, "x-amzn-errortype", &name);
-                    response
-                }
+            let operation = exchange.operation;
+            let outcome = match self.refused(operation) {
+                Err(refusal) => Err(refusal),
+                Ok(()) if exchange.route.is_none() => socket::accept(&self.shared, &self.state, exchange),
+                Ok(()) => self.answer(&exchange).await.map(success),
             };
-            insert(&mut response, "x-amzn-requestid", &self.shared.ids.uuid());
-            response
+            self.render(operation, outcome)
         })
     }
 
     fn state(&self) -> Value {
-        let channels = self.channels();
-        let list: Vec<_> = channels
-            .iter()
-            .map(|(arn, channel)| {
-                json!({ "channel_arn": arn, "ingestion": channel.ingestion, "ice_answers": channel.ice_answers })
-            })
-            .collect();
-        json!({ "channels": list })
+        self.enter(|world| world.told())
     }
 
     fn reset(&self) {
-        *self.channels() = initial();
+        self.enter(|world| {
+            let arns: Vec<String> = world.state.channels.keys().cloned().collect();
+            arns.iter().for_each(|arn| world.close_channel(arn));
+            *world.state = State::default();
+        });
     }
 
     fn seed(&self, state: Value) -> Result<(), String> {
-        let list = state.get("channels").and_then(Value::as_array).ok_or("give a list named channels")?;
-        list.iter().try_for_each(|channel| self.add(channel).map(drop))
+        self.enter(|world| world.seed(state))
     }
 
     fn manage(&self, method: &Method, path: &str, body: &Value) -> Option<(StatusCode, Value)> {
-        match (method, path) {
-            (&Method::GET, "channels") => Some((StatusCode::OK, self.state())),
-            (&Method::POST, "channels") => Some(match self.add(body) {
-                Ok(arn) => (StatusCode::OK, json!({ "channel_arn": arn })),
-                Err(error) => (StatusCode::BAD_REQUEST, json!({ "error": { "message": error } })),
-            }),
-            _ => None,
-        }
-    }
-}
-
-fn insert(response: &mut Response<Full<Bytes>>, name: &'static str, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        response.headers_mut().insert(HeaderName::from_static(name), value);
+        Some(match self.enter(|world| world.manage(method, path, body))? {
+            Ok(value) => (StatusCode::OK, value),
+            Err((status, message)) => (status, json!({ "error": { "message": message } })),
+        })
     }
 }

@@ -14,7 +14,8 @@ pub mod faults;
 mod generated;
 pub mod ids;
 #[cfg(feature = "kvs-signaling")]
-mod kvs_signaling;
+#[doc(hidden)]
+pub mod kvs_signaling;
 pub mod log;
 mod manage;
 #[cfg(feature = "mediasfu")]

@@ -14,8 +14,17 @@ pub const PATTERNS: &[&str] = &[
     "printable",
     "ipv4",
     "segment",
+    "no_white_space",
+    "dtmf",
+    "language_tag",
+    "http_url",
+    "ws_url",
+    "rtmp_url",
+    "sip_uri",
     "date",
     "date_time",
+    "base64_text",
+    "tag_text",
     "channel_arn",
 ];
 
@@ -37,13 +46,45 @@ pub fn pattern(name: &str, text: &str) -> bool {
                 && !text.contains(['/', '\\'])
                 && !text.chars().any(char::is_control)
         }
+        "no_white_space" => !text.chars().any(char::is_whitespace),
+        "dtmf" => every(|b| b"0123456789*#p".contains(&b)),
+        "language_tag" => language_tag(text),
+        "http_url" => address(text, &["http", "https"], "://"),
+        "ws_url" => address(text, &["ws", "wss"], "://"),
+        "rtmp_url" => address(text, &["rtmp", "rtmps"], "://"),
+        "sip_uri" => address(text, &["sip", "sips"], ":"),
         "date" => date(text),
         "date_time" => text.split_once(' ').is_some_and(|(day, time)| {
             date(day) && time.len() == 8 && triple(time, ':').is_some_and(|(h, m, s)| is_time(h, m, s))
         }),
+        "base64_text" => every(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b)),
+        "tag_text" => {
+            !text.chars().any(|c| !(c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c)))
+        }
         "channel_arn" => channel_arn(text).is_some(),
         _ => true,
     }
+}
+
+/// `scheme`, `separator`, then something that can stand in an address.
+fn address(text: &str, schemes: &[&str], separator: &str) -> bool {
+    text.split_once(separator).is_some_and(|(scheme, rest)| {
+        schemes.contains(&scheme.to_ascii_lowercase().as_str())
+            && !rest.is_empty()
+            && !rest.chars().any(|c| c.is_whitespace() || c.is_control())
+    })
+}
+
+fn language_tag(text: &str) -> bool {
+    text.split('-').enumerate().all(|(at, part)| {
+        let letters = part.bytes().all(|b| b.is_ascii_alphabetic());
+        let allowed = part.bytes().all(|b| b.is_ascii_alphanumeric());
+        if at == 0 {
+            letters && (2..=8).contains(&part.len())
+        } else {
+            allowed && (1..=8).contains(&part.len())
+        }
+    })
 }
 
 fn is_name(byte: u8) -> bool {
@@ -89,12 +130,21 @@ mod tests {
             ("printable", &["", "é a"], &["a\n", "\u{7f}", "\u{85}"]),
             ("ipv4", &["127.0.0.1"], &["", "1.2.3", "256.1.1.1", "01.2.3.4", "::1"]),
             ("segment", &["a b", "..."], &["", ".", "..", "a/b", "a\\b", "a\0"]),
+            ("no_white_space", &["", "a-1"], &[" ", "a b", "\u{3000}"]),
+            ("dtmf", &["0123456789*#p"], &["", "a", "1 2"]),
+            ("language_tag", &["en", "en-US", "zh-Hant-TW"], &["", "e", "en-", "en_US", "12"]),
+            ("http_url", &["https://a", "HTTP://a/b"], &["", "http://", "ftp://a", "http://a b", "http:a"]),
+            ("ws_url", &["wss://a"], &["https://a", "ws://"]),
+            ("rtmp_url", &["rtmps://a"], &["rtmpx://a"]),
+            ("sip_uri", &["sip:a@b;transport=tls", "sips:a"], &["sip:", "tel:1", "sip:a b"]),
             ("date", &["2024-02-29"], &["2023-02-29", "2024-13-01", "24-01-01", "2024-1-01", "2024-01-001"]),
             (
                 "date_time",
                 &["2024-02-29 23:59:59"],
                 &["2024-02-29", "2024-02-29T23:59:59", "2024-02-29 24:00:00"],
             ),
+            ("base64_text", &["aZ09+/=="], &["", "a b", "a-b"]),
+            ("tag_text", &["", "a é_.:/=+-@1"], &["a\0", "a;"]),
             ("channel_arn", &[arn, "arn:aws-cn:kinesisvideo:cn-north-1:1:channel/x/12"], &["", "arn"]),
         ];
         assert_eq!(cases.iter().map(|case| case.0).collect::<Vec<_>>(), PATTERNS);

@@ -30,7 +30,8 @@ pub fn module(spec: &Spec) -> String {
             let name = operation.name.as_ref();
             let _ = writeln!(
                 out,
-                "{name:?} => {{ let request = {name}(&mut input); run.call(client.{name}(request), input).await }}"
+                "{name:?} => {{ let request = {name}(&mut input); run.{}(client.{name}(request), input).await }}",
+                if operation.paging.is_some() { "list" } else { "call" }
             );
         }
         out.push_str("_ => return None, }) }\n");
@@ -71,12 +72,13 @@ fn describe(out: &mut String, spec: &Spec, operation: &Operation) {
     };
     let _ = write!(
         out,
-        "OperationDoc {{ provider: {:?}, name: {:?}, kind: {kind:?}, method: {:?}, path: {:?}, doc: {:?}, fields: &[",
+        "OperationDoc {{ provider: {:?}, name: {:?}, kind: {kind:?}, method: {:?}, path: {:?}, doc: {:?}, paged: {}, fields: &[",
         spec.provider.name,
         operation.name.as_ref(),
         operation.method.as_deref().unwrap_or(""),
         operation.path,
-        operation.doc.trim()
+        operation.doc.trim(),
+        operation.paging.is_some()
     );
     for field in &operation.fields {
         describe_field(out, spec, field, "", "");
@@ -122,7 +124,7 @@ fn builder(out: &mut String, spec: &Spec, krate: &str, function: &str, ty: &str,
     }
     let _ = writeln!(out, "let mut request = {new};");
     for field in optional {
-        let name = field.name.as_ref();
+        let name = field.ident();
         let plain = field.is_list() || field.default.is_some() || field.omit_false;
         let value = if plain { "value" } else { "Some(value)" };
         let _ = writeln!(
@@ -142,6 +144,7 @@ fn read(spec: &Spec, field: &Field, required: bool) -> String {
     let reader = match element {
         _ if field.is_list() && is_struct => format!("list({names}, {})", snake(element)),
         _ if is_struct => format!("nested({names}, {})", snake(element)),
+        "map" => format!("map({names})"),
         "json" if field.is_list() => format!("jsons({names})"),
         _ if field.is_list() => format!("texts({names})"),
         "bool" => format!("flag({names})"),
@@ -149,7 +152,8 @@ fn read(spec: &Spec, field: &Field, required: bool) -> String {
         "json" => format!("json({names})"),
         _ => format!("text({names})"),
     };
-    let into = !is_struct && !matches!(element, "bool" | "u32" | "u64" | "i64" | "f64" | "json" | "text");
+    let into =
+        !is_struct && !matches!(element, "bool" | "u32" | "u64" | "i64" | "f64" | "json" | "text" | "map");
     if required {
         let code = field.required_code.as_ref().or(field.code.as_ref());
         let otherwise = if is_struct && !field.is_list() {

@@ -68,6 +68,7 @@ fn field(out: &mut String, spec: &Spec, f: &Field) {
         "f64" => "Number",
         "bool" => "Boolean",
         "json" => "Any",
+        "map" => "Object",
         _ if e.is_some() => "Text",
         _ => "Object",
     };
@@ -93,7 +94,7 @@ fn field(out: &mut String, spec: &Spec, f: &Field) {
         f.pattern.as_ref().map(|p| p.as_ref().as_str()),
         f.code.as_deref(),
         f.required_code.as_deref(),
-        element == "secret",
+        matches!(element, "secret" | "map"),
     );
     if let Some(s) = s {
         for nested in &s.fields {

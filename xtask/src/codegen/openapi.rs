@@ -51,7 +51,11 @@ pub fn document(spec: &Spec) -> String {
 }
 
 fn describe(spec: &Spec, operation: &Operation) -> Value {
-    let parameters: Vec<_> = operation
+    let given = spec.provider.path_vars.iter().filter(|v| operation.path.contains(&format!("{{{v}}}")));
+    let given = given.map(|v| {
+        json!({ "name": v, "in": "path", "required": true, "description": "From the credentials.", "schema": { "type": "string" } })
+    });
+    let fields = operation
         .fields
         .iter()
         .filter_map(|f| {
@@ -63,13 +67,18 @@ fn describe(spec: &Spec, operation: &Operation) -> Value {
             };
             let name = if f.place == Place::Path { f.name.as_ref() } else { f.wire.as_ref() };
             Some(json!({ "name": name, "in": place, "required": f.required || f.place == Place::Path, "description": f.doc, "schema": schema(spec, f) }))
-        })
-        .collect();
+        });
+    let parameters: Vec<_> = given.chain(fields).collect();
     let mut described = json!({
         "operationId": operation.name.as_ref(),
         "summary": operation.doc.trim(),
         "responses": { "default": { "description": operation.output.as_deref().unwrap_or("()") } },
     });
+    for refused in &operation.refusals {
+        let meaning = spec.refusals.iter().find(|r| r.name.as_ref() == refused.name.as_ref());
+        described["responses"][refused.status.to_string()] =
+            json!({ "description": meaning.map(|r| r.doc.trim()) });
+    }
     if !parameters.is_empty() {
         described["parameters"] = Value::Array(parameters);
     }
@@ -81,7 +90,7 @@ fn describe(spec: &Spec, operation: &Operation) -> Value {
     let body: Vec<_> = operation.fields.iter().filter(|f| f.place == Place::Body).collect();
     let mut schema = properties(spec, &body);
     for constant in &operation.constants {
-        schema["properties"][&constant.wire] = json!({ "const": constant.value });
+        schema["properties"][&constant.wire] = json!({ "const": constant.json() });
     }
     schema["title"] = json!(operation.request_type());
     described["requestBody"] = json!({ "content": { media: { "schema": schema } } });
@@ -120,6 +129,7 @@ fn schema(spec: &Spec, f: &Field) -> Value {
         "u32" | "u64" | "i64" => json!({ "type": "integer" }),
         "f64" => json!({ "type": "number" }),
         "json" => json!({}),
+        "map" => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         other => match spec.enums.iter().find(|e| e.name.as_ref() == other) {
             Some(e) => {
                 json!({ "type": "string", "enum": e.values.iter().map(|v| v.wire.as_ref().clone()).collect::<Vec<_>>() })

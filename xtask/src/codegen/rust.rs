@@ -6,7 +6,7 @@ mod checks;
 mod operation;
 
 use checks::{checks, checks_named};
-use operation::{command, http, rpc};
+use operation::{command, http, paged, rpc};
 
 use super::spec::{Enum, Field, Kind, LengthUnit, Operation, Spec, Struct, pattern};
 
@@ -29,10 +29,16 @@ pub fn module(spec: &Spec) -> String {
     for m in &spec.models {
         model(&mut out, m);
     }
+    if !spec.refusals.is_empty() {
+        refusals(&mut out, spec);
+    }
     for operation in &spec.operations {
         request(&mut out, spec, operation);
         match operation.kind {
-            Kind::Http => http(&mut out, spec, operation),
+            Kind::Http => {
+                http(&mut out, spec, operation);
+                paged(&mut out, spec, operation);
+            }
             Kind::Rpc => rpc(&mut out, operation),
             Kind::Command => command(&mut out, operation),
             Kind::Local => {}
@@ -77,6 +83,7 @@ fn scalar(element: &str) -> &str {
         "text" => "String",
         "secret" => "rtc_core::Secret",
         "json" => "serde_json::Value",
+        "map" => "std::collections::BTreeMap<String, rtc_core::Secret>",
         other => other,
     }
 }
@@ -146,7 +153,7 @@ fn struct_fields(out: &mut String, fields: &[Field], serde: impl Fn(&Field) -> S
     for field in fields {
         field_doc(out, field);
         out.push_str(&serde(field));
-        let _ = writeln!(out, "pub {}: {},", field.name.as_ref(), rust_type(field));
+        let _ = writeln!(out, "pub {}: {},", field.ident(), rust_type(field));
     }
 }
 
@@ -160,6 +167,10 @@ fn argument(field: &Field) -> (String, &'static str) {
             format!("impl IntoIterator<Item = impl Into<{element}>>"),
             "value.into_iter().map(Into::into).collect()",
         ),
+        _ if field.element() == "map" => (
+            "impl IntoIterator<Item = (impl Into<String>, impl Into<rtc_core::Secret>)>".to_owned(),
+            "value.into_iter().map(|(name, value)| (name.into(), value.into())).collect()",
+        ),
         _ if into => (format!("impl Into<{element}>"), "value.into()"),
         _ => (element.to_owned(), "value"),
     }
@@ -167,13 +178,12 @@ fn argument(field: &Field) -> (String, &'static str) {
 
 fn constructor(out: &mut String, spec: &Spec, name: &str, fields: &[Field]) {
     let required: Vec<_> = fields.iter().filter(|f| f.required).collect();
-    let parameters: Vec<_> =
-        required.iter().map(|f| format!("{}: {}", f.name.as_ref(), argument(f).0)).collect();
+    let parameters: Vec<_> = required.iter().map(|f| format!("{}: {}", f.ident(), argument(f).0)).collect();
     let _ = writeln!(out, "impl {name} {{");
     out.push_str("/// With the required values; the rest is set by the methods of the same names.\n#[must_use]\n#[allow(clippy::new_without_default)]\n");
     let _ = writeln!(out, "pub fn new({}) -> Self {{ Self {{", parameters.join(", "));
     for field in fields {
-        let name = field.name.as_ref();
+        let name = field.ident();
         if field.required {
             match argument(field).1 {
                 "value" => out.push_str(&format!("{name},\n")),
@@ -188,7 +198,7 @@ fn constructor(out: &mut String, spec: &Spec, name: &str, fields: &[Field]) {
         field_doc(out, field);
         let (ty, take) = argument(field);
         let take = if shape(field) == Shape::Optional { format!("Some({take})") } else { take.to_owned() };
-        let name = field.name.as_ref();
+        let name = field.ident();
         let _ = writeln!(
             out,
             "#[must_use]\npub fn {name}(mut self, value: {ty}) -> Self {{ self.{name} = {take}; self }}"
@@ -252,23 +262,35 @@ fn nested(out: &mut String, spec: &Spec, s: &Struct) {
 
 fn model(out: &mut String, m: &Struct) {
     doc(out, &m.doc);
+    let name = m.name.as_ref();
+    let aliases: Vec<String> = m.fields.iter().flat_map(aliases).collect();
+    // Derived without the traits: they are implemented around it.
+    let remote = if aliases.is_empty() { "" } else { "#[serde(remote = \"Self\")]\n" };
     let _ = writeln!(
         out,
-        "#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]\n#[non_exhaustive]\npub struct {} {{",
-        m.name.as_ref()
+        "#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]\n{remote}#[non_exhaustive]\npub struct {name} {{"
     );
     struct_fields(out, &m.fields, |field| {
         let mut attributes = vec![format!("rename(deserialize = {:?})", field.wire.as_ref())];
-        attributes.extend(field.aliases.iter().map(|a| format!("alias = {a:?}")));
         if !field.required {
             attributes.push("default".into());
         }
-        if let Some(adapter) = adapter(field) {
+        if let Some(read) = &field.read {
+            attributes.push(format!("deserialize_with = {read:?}"));
+        } else if let Some(adapter) = adapter(field) {
             attributes.push(format!("deserialize_with = \"rtc_core::wire::As::<{adapter}>::deserialize\""));
         }
         format!("#[serde({})]\n", attributes.join(", "))
     });
     out.push_str("}\n");
+    if !aliases.is_empty() {
+        let _ = writeln!(out, "rtc_core::aliases!({name} {{ {} }});", aliases.join(", "));
+    }
+}
+
+/// The other names of a field, each with its own.
+fn aliases(field: &Field) -> impl Iterator<Item = String> {
+    field.aliases.iter().map(|alias| format!("{alias:?} = {:?}", field.wire.as_ref()))
 }
 
 /// How an answer's field is read: scalars leniently, structures strictly.
@@ -295,7 +317,8 @@ fn request(out: &mut String, spec: &Spec, operation: &Operation) {
         Kind::Command => format!("\n\nRoom event `{}`.", operation.path),
         Kind::Local => String::new(),
     };
-    doc(out, &format!("{}{route}\n\nSource: {}.", operation.doc, operation.source));
+    let refused = refused_doc(operation);
+    doc(out, &format!("{}{route}{refused}\n\nSource: {}.", operation.doc, operation.source));
     let private = operation.fields.iter().any(is_private);
     let debug = if private { "" } else { "Debug, " };
     let _ = writeln!(out, "#[derive({debug}Clone, PartialEq)]\n#[non_exhaustive]\npub struct {name} {{");
@@ -316,6 +339,40 @@ fn request(out: &mut String, spec: &Spec, operation: &Operation) {
     let _ = writeln!(out, "let {mutable}checks = Checks::new();\n{checks}checks.finish() }}\n}}");
 }
 
+/// The sentence that tells what the operation's own refusals mean.
+fn refused_doc(operation: &Operation) -> String {
+    let meanings: Vec<_> =
+        operation.refusals.iter().map(|r| format!("{} [`Refusal::{}`]", r.status, r.name.as_ref())).collect();
+    if meanings.is_empty() { String::new() } else { format!("\n\nRefused with {}.", meanings.join(", ")) }
+}
+
+/// What the refusals of the provider mean, by operation and status.
+fn refusals(out: &mut String, spec: &Spec) {
+    out.push_str("/// What a refusal means, by operation and status.\n#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]\n#[non_exhaustive]\npub enum Refusal {\n");
+    for refusal in &spec.refusals {
+        doc(out, &refusal.doc);
+        let _ = writeln!(out, "{},", refusal.name.as_ref());
+    }
+    out.push_str("/// A status that is not documented for the operation.\nUndocumented,\n}\n");
+    out.push_str("impl Refusal { pub(crate) fn of(operation: &str, status: u16) -> Self { match (operation, status) {\n");
+    for operation in &spec.operations {
+        for refused in &operation.refusals {
+            let _ = writeln!(
+                out,
+                "({:?}, {}) => Self::{},",
+                operation.name.as_ref(),
+                refused.status,
+                refused.name.as_ref()
+            );
+        }
+    }
+    for refusal in spec.refusals.iter().filter(|r| !r.statuses.is_empty()) {
+        let statuses: Vec<_> = refusal.statuses.iter().map(u16::to_string).collect();
+        let _ = writeln!(out, "(_, {}) => Self::{},", statuses.join(" | "), refusal.name.as_ref());
+    }
+    out.push_str("_ => Self::Undocumented,\n} } }\n");
+}
+
 /// Free JSON holds whatever the user keeps there.
 fn is_private(field: &Field) -> bool {
     field.element() == "json"
@@ -328,7 +385,7 @@ fn discreet_debug(out: &mut String, name: &str, fields: &[Field]) {
         "impl std::fmt::Debug for {name} {{ fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {{ f.debug_struct({name:?})"
     );
     for field in fields {
-        let name = field.name.as_ref();
+        let name = field.ident();
         let value = match shape(field) {
             _ if !is_private(field) => format!("self.{name}"),
             Shape::Optional => format!("self.{name}.as_ref().map(|_| rtc_core::Secret::default())"),

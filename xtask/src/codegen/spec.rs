@@ -18,8 +18,39 @@ pub struct Spec {
     pub structs: Vec<Struct>,
     #[serde(default, rename = "model")]
     pub models: Vec<Struct>,
+    /// What refusals mean; those with a status mean it for every operation that does not say otherwise.
+    #[serde(default, rename = "refusal")]
+    pub refusals: Vec<Refusal>,
     #[serde(default, rename = "operation")]
     pub operations: Vec<Operation>,
+}
+
+/// A meaning that a refusal can have.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refusal {
+    pub name: Spanned<String>,
+    pub doc: String,
+    #[serde(default)]
+    pub statuses: Vec<u16>,
+}
+
+/// What a status means for one operation.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refused {
+    pub status: u16,
+    pub name: Spanned<String>,
+}
+
+/// How a list goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Paging {
+    /// By `offset`; the answer has `count` (the total) and the elements.
+    Offset,
+    /// By `next_token`, which the answer has as long as there is more.
+    Token,
 }
 
 #[derive(Debug, Deserialize)]
@@ -32,6 +63,9 @@ pub struct Provider {
     pub service: Option<String>,
     /// The server that the OpenAPI document names.
     pub server: String,
+    /// Variables of paths that no field holds: a method of this name of the service gives them.
+    #[serde(default)]
+    pub path_vars: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -136,6 +170,14 @@ pub struct Operation {
     pub decode: Option<String>,
     /// The function of `crate` that makes further checks by hand.
     pub check: Option<String>,
+    /// How the list goes on, for operations that answer a page of one.
+    pub paging: Option<Paging>,
+    /// What one element of the list is.
+    pub item: Option<String>,
+    /// The member of the answer that holds the elements; `items` when not given.
+    pub items: Option<String>,
+    #[serde(default)]
+    pub refusals: Vec<Refused>,
     /// Members that never change.
     #[serde(default)]
     pub constants: Vec<Constant>,
@@ -151,7 +193,15 @@ pub struct Operation {
 #[serde(deny_unknown_fields)]
 pub struct Constant {
     pub wire: String,
-    pub value: String,
+    /// A text, number or boolean.
+    pub value: toml::Value,
+}
+
+impl Constant {
+    /// The value as JSON, which is also how Rust writes it.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::to_value(&self.value).unwrap_or_default()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
@@ -177,8 +227,10 @@ pub enum LengthUnit {
 #[serde(deny_unknown_fields)]
 pub struct Field {
     pub name: Spanned<String>,
+    /// The name in Rust, where that is not the name: `type` is a keyword.
+    pub ident: Option<String>,
     pub wire: Spanned<String>,
-    /// `text`, `secret`, `bool`, `u32`, `u64`, `i64`, `f64`, `json`, the name of an enum, struct or model,
+    /// `text`, `secret`, `map` (of texts to secrets), `bool`, `u32`, `u64`, `i64`, `f64`, `json`, the name of an enum, struct or model,
     /// or a list of one of these: `[text]`.
     #[serde(rename = "type")]
     pub ty: Spanned<String>,
@@ -214,6 +266,8 @@ pub struct Field {
     /// Further wire names in answers, the first one present wins.
     #[serde(default)]
     pub aliases: Vec<String>,
+    /// The function of `crate` that reads the value of an answer, where its form varies.
+    pub read: Option<String>,
 }
 
 impl Operation {
@@ -224,6 +278,11 @@ impl Operation {
 }
 
 impl Field {
+    /// The name in Rust.
+    pub fn ident(&self) -> &str {
+        self.ident.as_deref().unwrap_or(self.name.as_ref())
+    }
+
     pub fn is_list(&self) -> bool {
         self.ty.as_ref().starts_with('[')
     }
@@ -275,6 +334,13 @@ pub const PATTERNS: &[(&str, &str, &str)] = &[
     ("printable", "^[^\\x00-\\x1f\\x7f]*$", "free of control characters"),
     ("ipv4", "^[0-9]{1,3}(\\.[0-9]{1,3}){3}$", "an IPv4 address in dotted-quad form"),
     ("segment", "^(?!\\.{1,2}$).+$", "neither empty nor `.` nor `..`"),
+    ("no_white_space", "^\\S*$", "free of white space"),
+    ("dtmf", "^[0-9*#p]*$", "digits, `*`, `#` and `p` (a pause of 500 ms) only"),
+    ("language_tag", "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", "a language tag such as en-US"),
+    ("http_url", "^https?://[^\\s\\x00-\\x1f\\x7f]+$", "an http or https URL"),
+    ("ws_url", "^wss?://[^\\s\\x00-\\x1f\\x7f]+$", "a ws or wss URL"),
+    ("rtmp_url", "^rtmps?://[^\\s\\x00-\\x1f\\x7f]+$", "an rtmp or rtmps URL"),
+    ("sip_uri", "^sips?:[^\\s\\x00-\\x1f\\x7f]+$", "a sip or sips URI"),
     ("date", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "a date YYYY-MM-DD"),
     (
         "date_time",
@@ -295,6 +361,8 @@ pub const PROVIDER_PATTERNS: &[(&str, &str, &str)] = &[
         "^(?!(?i:aws_))[A-Za-z0-9_.-]*$",
         "ASCII letters, digits, `_`, `.` and `-` only, and must not start with `AWS_`",
     ),
+    ("base64_text", "^[a-zA-Z0-9+/=]*$", "base64"),
+    ("tag_text", "^[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*$", "letters, digits, spaces and `_.:/=+-@` only"),
     ("region", "^[a-z0-9]+(-[a-z0-9]+)*$", "a region such as us-west-2"),
 ];
 

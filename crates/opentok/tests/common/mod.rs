@@ -8,6 +8,8 @@ use opentok::rtc_core::testing::{ManualClock, ScriptedTransport};
 use opentok::{Client, Credentials};
 use serde_json::{Map, Value};
 
+pub mod signer;
+
 pub const KEY: &str = "123456";
 pub const SECRET: &str = "0123456789abcdef0123456789abcdef01234567";
 /// 2026-01-01T00:00:00Z.

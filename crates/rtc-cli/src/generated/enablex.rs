@@ -12,6 +12,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "POST",
         path: "/rooms",
         doc: "Creates a room.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "name",
@@ -346,6 +347,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "POST",
         path: "/rooms/{room_id}/tokens",
         doc: "Creates a token with which one user can enter a room once, within 15 minutes.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "room_id",
@@ -401,6 +403,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "",
         doc: "Reads where a room is from its token.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "token",
@@ -420,6 +423,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "",
         doc: "Enters a room.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "token",
@@ -439,6 +443,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "lockRoom",
         doc: "Locks the room: nobody can enter any more. Moderators only.",
+        paged: false,
         fields: &[],
     },
     OperationDoc {
@@ -448,6 +453,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "lockRoom",
         doc: "Unlocks the room. Moderators only.",
+        paged: false,
         fields: &[],
     },
     OperationDoc {
@@ -457,6 +463,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "room-muted",
         doc: "Mutes all participants; they cannot unmute themselves. Moderators only.",
+        paged: false,
         fields: &[],
     },
     OperationDoc {
@@ -466,6 +473,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "room-unmuted",
         doc: "Lets the participants unmute themselves again. Moderators only.",
+        paged: false,
         fields: &[],
     },
     OperationDoc {
@@ -475,6 +483,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "startRecord",
         doc: "Starts the recording of the session. Moderators only; recording must be subscribed.",
+        paged: false,
         fields: &[],
     },
     OperationDoc {
@@ -484,6 +493,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "stopRecord",
         doc: "Stops the recording of the session. Moderators only.",
+        paged: false,
         fields: &[],
     },
 ];

@@ -7,11 +7,562 @@ use crate::outcome::{Outcome, Run};
 pub(crate) const OPERATIONS: &[OperationDoc] = &[
     OperationDoc {
         provider: "kvs-signaling",
+        name: "create_signaling_channel",
+        kind: "http",
+        method: "POST",
+        path: "/createSignalingChannel",
+        doc: "Creates a channel. It can be used once its status is ACTIVE: `wait_until_active` waits for that.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "channel_name",
+                wire: "ChannelName",
+                ty: "text",
+                required: true,
+                bounds: "1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only",
+                values: &[],
+                doc: "Its name, unique in account and region.",
+            },
+            FieldDoc {
+                name: "channel_type",
+                wire: "ChannelType",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["SINGLE_MASTER", "FULL_MESH"],
+                doc: "Its kind; a single master when not given.",
+            },
+            FieldDoc {
+                name: "single_master_configuration",
+                wire: "SingleMasterConfiguration",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "How messages wait.",
+            },
+            FieldDoc {
+                name: "single_master_configuration.message_ttl_seconds",
+                wire: "SingleMasterConfiguration.MessageTtlSeconds",
+                ty: "u32",
+                required: false,
+                bounds: "5 to 120",
+                values: &[],
+                doc: "For how long a message waits for its receiver, in seconds (service default 60).",
+            },
+            FieldDoc {
+                name: "tags",
+                wire: "Tags",
+                ty: "[object]",
+                required: false,
+                bounds: "at most 50 elements",
+                values: &[],
+                doc: "Its tags, at most 50.",
+            },
+            FieldDoc {
+                name: "tags.key",
+                wire: "Tags.Key",
+                ty: "text",
+                required: true,
+                bounds: "1 to 128 characters, letters, digits, spaces and `_.:/=+-@` only",
+                values: &[],
+                doc: "The key.",
+            },
+            FieldDoc {
+                name: "tags.value",
+                wire: "Tags.Value",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, letters, digits, spaces and `_.:/=+-@` only",
+                values: &[],
+                doc: "The value.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "kvs-signaling",
+        name: "describe_signaling_channel",
+        kind: "http",
+        method: "POST",
+        path: "/describeSignalingChannel",
+        doc: "Tells about a channel, by its name or its ARN.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "channel_name",
+                wire: "ChannelName",
+                ty: "text",
+                required: false,
+                bounds: "1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only",
+                values: &[],
+                doc: "Its name.",
+            },
+            FieldDoc {
+                name: "channel_arn",
+                wire: "ChannelARN",
+                ty: "text",
+                required: false,
+                bounds: "1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                values: &[],
+                doc: "The channel.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "kvs-signaling",
+        name: "list_signaling_channels",
+        kind: "http",
+        method: "POST",
+        path: "/listSignalingChannels",
+        doc: "Lists the channels of the account in the region: one page of them.",
+        paged: true,
+        fields: &[
+            FieldDoc {
+                name: "max_results",
+                wire: "MaxResults",
+                ty: "u32",
+                required: false,
+                bounds: "1 to 10000",
+                values: &[],
+                doc: "How many at most; 500 when not given.",
+            },
+            FieldDoc {
+                name: "next_token",
+                wire: "NextToken",
+                ty: "text",
+                required: false,
+                bounds: "at most 1024 characters, base64",
+                values: &[],
+                doc: "Where the list goes on, from the answer before.",
+            },
+            FieldDoc {
+                name: "channel_name_condition",
+                wire: "ChannelNameCondition",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Only those whose names begin with something.",
+            },
+            FieldDoc {
+                name: "channel_name_condition.comparison_operator",
+                wire: "ChannelNameCondition.ComparisonOperator",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["BEGINS_WITH"],
+                doc: "How names are compared.",
+            },
+            FieldDoc {
+                name: "channel_name_condition.comparison_value",
+                wire: "ChannelNameCondition.ComparisonValue",
+                ty: "text",
+                required: false,
+                bounds: "1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only",
+                values: &[],
+                doc: "What they are compared with.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "kvs-signaling",
+        name: "update_signaling_channel",
+        kind: "http",
+        method: "POST",
+        path: "/updateSignalingChannel",
+        doc: "Changes how messages wait in a channel.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "channel_arn",
+                wire: "ChannelARN",
+                ty: "text",
+                required: true,
+                bounds: "1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                values: &[],
+                doc: "The channel.",
+            },
+            FieldDoc {
+                name: "current_version",
+                wire: "CurrentVersion",
+                ty: "text",
+                required: true,
+                bounds: "1 to 64 characters, ASCII letters and digits only",
+                values: &[],
+                doc: "The version that is changed, from `describe_signaling_channel`.",
+            },
+            FieldDoc {
+                name: "single_master_configuration",
+                wire: "SingleMasterConfiguration",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "How messages wait.",
+            },
+            FieldDoc {
+                name: "single_master_configuration.message_ttl_seconds",
+                wire: "SingleMasterConfiguration.MessageTtlSeconds",
+                ty: "u32",
+                required: false,
+                bounds: "5 to 120",
+                values: &[],
+                doc: "For how long a message waits for its receiver, in seconds (service default 60).",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "kvs-signaling",
+        name: "delete_signaling_channel",
+        kind: "http",
+        method: "POST",
+        path: "/deleteSignalingChannel",
+        doc: "Deletes a channel. `wait_until_deleted` waits until it is gone.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "channel_arn",
+                wire: "ChannelARN",
+                ty: "text",
+                required: true,
+                bounds: "1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                values: &[],
+                doc: "The channel.",
+            },
+            FieldDoc {
+                name: "current_version",
+                wire: "CurrentVersion",
+                ty: "text",
+                required: false,
+                bounds: "1 to 64 characters, ASCII letters and digits only",
+                values: &[],
+                doc: "The version that is deleted; the latest when not given.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "kvs-signaling",
+        name: "tag_resource",
+        kind: "http",
+        method: "POST",
+        path: "/TagResource",
+        doc: "Adds tags to a channel, or changes their values.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "resource_arn",
+                wire: "ResourceARN",
+                ty: "text",
+                required: true,
+                bounds: "1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                values: &[],
+                doc: "The channel.",
+            },
+            FieldDoc {
+                name: "tags",
+                wire: "Tags",
+                ty: "[object]",
+                required: true,
+                bounds: "1 to 50 elements",
+                values: &[],
+                doc: "The tags, 1 to 50.",
+            },
+            FieldDoc {
+                name: "tags.key",
+                wire: "Tags.Key",
+                ty: "text",
+                required: true,
+                bounds: "1 to 128 characters, letters, digits, spaces and `_.:/=+-@` only",
+                values: &[],
+                doc: "The key.",
+            },
+            FieldDoc {
+                name: "tags.value",
+                wire: "Tags.Value",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, letters, digits, spaces and `_.:/=+-@` only",
+                values: &[],
+                doc: "The value.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "kvs-signaling",
+        name: "untag_resource",
+        kind: "http",
+        method: "POST",
+        path: "/UntagResource",
+        doc: "Takes tags away from a channel.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "resource_arn",
+                wire: "ResourceARN",
+                ty: "text",
+                required: true,
+                bounds: "1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                values: &[],
+                doc: "The channel.",
+            },
+            FieldDoc {
+                name: "tag_key_list",
+                wire: "TagKeyList",
+                ty: "[text]",
+                required: true,
+                bounds: "1 to 50 elements, letters, digits, spaces and `_.:/=+-@` only",
+                values: &[],
+                doc: "The keys of the tags, 1 to 50.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "kvs-signaling",
+        name: "list_tags_for_resource",
+        kind: "http",
+        method: "POST",
+        path: "/ListTagsForResource",
+        doc: "Lists the tags of a channel: one page of them.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "resource_arn",
+                wire: "ResourceARN",
+                ty: "text",
+                required: true,
+                bounds: "1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                values: &[],
+                doc: "The channel.",
+            },
+            FieldDoc {
+                name: "next_token",
+                wire: "NextToken",
+                ty: "text",
+                required: false,
+                bounds: "at most 1024 characters, base64",
+                values: &[],
+                doc: "Where the list goes on, from the answer before.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "kvs-signaling",
+        name: "describe_media_storage_configuration",
+        kind: "http",
+        method: "POST",
+        path: "/describeMediaStorageConfiguration",
+        doc: "Tells whether and where the media of a channel is stored.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "channel_name",
+                wire: "ChannelName",
+                ty: "text",
+                required: false,
+                bounds: "1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only",
+                values: &[],
+                doc: "Its name.",
+            },
+            FieldDoc {
+                name: "channel_arn",
+                wire: "ChannelARN",
+                ty: "text",
+                required: false,
+                bounds: "1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                values: &[],
+                doc: "The channel.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "kvs-signaling",
+        name: "update_media_storage_configuration",
+        kind: "http",
+        method: "POST",
+        path: "/updateMediaStorageConfiguration",
+        doc: "Has the media of a channel stored in a stream, or no longer.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "channel_arn",
+                wire: "ChannelARN",
+                ty: "text",
+                required: true,
+                bounds: "1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                values: &[],
+                doc: "The channel.",
+            },
+            FieldDoc {
+                name: "media_storage_configuration",
+                wire: "MediaStorageConfiguration",
+                ty: "object",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether and where.",
+            },
+            FieldDoc {
+                name: "media_storage_configuration.status",
+                wire: "MediaStorageConfiguration.Status",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["ENABLED", "DISABLED"],
+                doc: "Whether it is stored.",
+            },
+            FieldDoc {
+                name: "media_storage_configuration.stream_arn",
+                wire: "MediaStorageConfiguration.StreamARN",
+                ty: "text",
+                required: false,
+                bounds: "1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                values: &[],
+                doc: "The stream that it is stored in; needed to enable.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "kvs-signaling",
+        name: "describe_mapped_resource_configuration",
+        kind: "http",
+        method: "POST",
+        path: "/describeMappedResourceConfiguration",
+        doc: "Tells which channel stores its media in a stream.",
+        paged: true,
+        fields: &[
+            FieldDoc {
+                name: "stream_name",
+                wire: "StreamName",
+                ty: "text",
+                required: false,
+                bounds: "1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only",
+                values: &[],
+                doc: "The name of the stream.",
+            },
+            FieldDoc {
+                name: "stream_arn",
+                wire: "StreamARN",
+                ty: "text",
+                required: false,
+                bounds: "1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                values: &[],
+                doc: "The ARN of the stream.",
+            },
+            FieldDoc {
+                name: "max_results",
+                wire: "MaxResults",
+                ty: "u32",
+                required: false,
+                bounds: "1 to 1",
+                values: &[],
+                doc: "How many at most: 1.",
+            },
+            FieldDoc {
+                name: "next_token",
+                wire: "NextToken",
+                ty: "text",
+                required: false,
+                bounds: "at most 1024 characters, base64",
+                values: &[],
+                doc: "Where the list goes on, from the answer before.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "kvs-signaling",
+        name: "send_alexa_offer_to_master",
+        kind: "http",
+        method: "POST",
+        path: "/v1/send-alexa-offer-to-master",
+        doc: "Sends an SDP offer of an Alexa device to the master and waits for its answer. Send it to the channel's HTTPS endpoint; it takes as long as a message may wait (5 to 120 seconds).",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "channel_arn",
+                wire: "ChannelARN",
+                ty: "text",
+                required: true,
+                bounds: "1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                values: &[],
+                doc: "The channel.",
+            },
+            FieldDoc {
+                name: "sender_client_id",
+                wire: "SenderClientId",
+                ty: "text",
+                required: true,
+                bounds: "1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only",
+                values: &[],
+                doc: "The id of the sender.",
+            },
+            FieldDoc {
+                name: "message_payload",
+                wire: "MessagePayload",
+                ty: "text",
+                required: true,
+                bounds: "1 to 10000 characters, base64",
+                values: &[],
+                doc: "The offer in base64.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "kvs-signaling",
+        name: "join_storage_session",
+        kind: "http",
+        method: "POST",
+        path: "/joinStorageSession",
+        doc: "Has the storage session join a channel: it sends an offer to the connected master. Send it to the channel's WEBRTC endpoint; `Channel::join_storage_session` finds that. At most 2 calls per second and channel.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "channel_arn",
+                wire: "channelArn",
+                ty: "text",
+                required: true,
+                bounds: "1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                values: &[],
+                doc: "The channel.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "kvs-signaling",
+        name: "join_storage_session_as_viewer",
+        kind: "http",
+        method: "POST",
+        path: "/joinStorageSessionAsViewer",
+        doc: "Has the storage session join a channel as the peer of a viewer: it sends an offer to that viewer. Send it to the channel's WEBRTC endpoint; `Channel::join_storage_session_as_viewer` finds that.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "channel_arn",
+                wire: "channelArn",
+                ty: "text",
+                required: true,
+                bounds: "1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                values: &[],
+                doc: "The channel.",
+            },
+            FieldDoc {
+                name: "client_id",
+                wire: "clientId",
+                ty: "text",
+                required: true,
+                bounds: "1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only",
+                values: &[],
+                doc: "The id of the viewer.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "kvs-signaling",
         name: "get_signaling_channel_endpoint",
         kind: "http",
         method: "POST",
         path: "/getSignalingChannelEndpoint",
         doc: "Tells the endpoints of a channel: where its WebSocket, its data plane and its storage session are.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "channel_arn",
@@ -58,6 +609,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "POST",
         path: "/v1/get-ice-server-config",
         doc: "Gets TURN servers with credentials of a channel. Send it to the channel's HTTPS endpoint; `ice_servers` finds that by itself and caches the answer. At most 5 calls per second and channel.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "channel_arn",
@@ -104,6 +656,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "",
         doc: "Gives the ICE servers of a channel, ready for a peer connection: STUN first, then TURN. Finds the endpoint, asks it, and caches both; concurrent calls share one request.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "channel_arn",
@@ -159,6 +712,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "",
         doc: "Makes the signed WebSocket URL that connects as the master of a channel, valid for 299 seconds. Sends nothing if the endpoint is given; otherwise asks for it.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "channel_arn",
@@ -223,6 +777,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "",
         doc: "Makes the signed WebSocket URL that connects as a viewer of a channel, valid for 299 seconds. Sends nothing if the endpoint is given; otherwise asks for it.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "channel_arn",
@@ -287,6 +842,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "",
         doc: "Signs any request with AWS Signature Version 4. Sends nothing.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "mode",
@@ -441,6 +997,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "",
         doc: "Tells the address of the service in a region. Sends nothing.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "region",
@@ -487,6 +1044,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "",
         doc: "Tells the STUN server of a region as a URL for a peer connection. Sends nothing.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "region",
@@ -517,6 +1075,214 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
             },
         ],
     },
+    OperationDoc {
+        provider: "kvs-signaling",
+        name: "connect_as_master",
+        kind: "local",
+        method: "",
+        path: "",
+        doc: "Connects to a channel as its master: the signaling WebSocket, which stays connected until it is closed.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "channel_arn",
+                wire: "ChannelARN",
+                ty: "text",
+                required: true,
+                bounds: "1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                values: &[],
+                doc: "The channel.",
+            },
+            FieldDoc {
+                name: "client_id",
+                wire: "X-Amz-ClientId",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Must not be given: a master has no client id.",
+            },
+            FieldDoc {
+                name: "endpoint",
+                wire: "endpoint",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The channel's WSS endpoint for the role MASTER, `wss://host`; asked for when not given.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "kvs-signaling",
+        name: "connect_as_viewer",
+        kind: "local",
+        method: "",
+        path: "",
+        doc: "Connects to a channel as a viewer: the signaling WebSocket, which stays connected until it is closed.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "channel_arn",
+                wire: "ChannelARN",
+                ty: "text",
+                required: true,
+                bounds: "1 to 1024 characters, an ARN of a signaling channel (arn:aws:kinesisvideo:region:account:channel/name/time)",
+                values: &[],
+                doc: "The channel.",
+            },
+            FieldDoc {
+                name: "client_id",
+                wire: "X-Amz-ClientId",
+                ty: "text",
+                required: true,
+                bounds: "1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only, and must not start with `AWS_`",
+                values: &[],
+                doc: "The viewer's id, unique among the viewers of the channel.",
+            },
+            FieldDoc {
+                name: "endpoint",
+                wire: "endpoint",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The channel's WSS endpoint for the role VIEWER, `wss://host`; asked for when not given.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "kvs-signaling",
+        name: "send_offer",
+        kind: "local",
+        method: "",
+        path: "",
+        doc: "Sends an SDP offer over a connected channel.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "sdp",
+                wire: "sdp",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The offer.",
+            },
+            FieldDoc {
+                name: "recipient_client_id",
+                wire: "recipientClientId",
+                ty: "text",
+                required: false,
+                bounds: "1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only",
+                values: &[],
+                doc: "The viewer that it is for; the master must name it, a viewer must not.",
+            },
+            FieldDoc {
+                name: "correlation_id",
+                wire: "correlationId",
+                ty: "text",
+                required: false,
+                bounds: "1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only",
+                values: &[],
+                doc: "A name for this message, so that a failure is told to its sender.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "kvs-signaling",
+        name: "send_answer",
+        kind: "local",
+        method: "",
+        path: "",
+        doc: "Sends an SDP answer over a connected channel.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "sdp",
+                wire: "sdp",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The answer.",
+            },
+            FieldDoc {
+                name: "recipient_client_id",
+                wire: "recipientClientId",
+                ty: "text",
+                required: false,
+                bounds: "1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only",
+                values: &[],
+                doc: "The viewer that it is for; the master must name it, a viewer must not.",
+            },
+            FieldDoc {
+                name: "correlation_id",
+                wire: "correlationId",
+                ty: "text",
+                required: false,
+                bounds: "1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only",
+                values: &[],
+                doc: "A name for this message, so that a failure is told to its sender.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "kvs-signaling",
+        name: "send_ice_candidate",
+        kind: "local",
+        method: "",
+        path: "",
+        doc: "Sends an ICE candidate over a connected channel.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "candidate",
+                wire: "candidate",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The candidate; empty to tell that there are no more.",
+            },
+            FieldDoc {
+                name: "sdp_mid",
+                wire: "sdpMid",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The media section, by name.",
+            },
+            FieldDoc {
+                name: "sdp_m_line_index",
+                wire: "sdpMLineIndex",
+                ty: "u32",
+                required: false,
+                bounds: "at most 65535",
+                values: &[],
+                doc: "The media section, by number.",
+            },
+            FieldDoc {
+                name: "recipient_client_id",
+                wire: "recipientClientId",
+                ty: "text",
+                required: false,
+                bounds: "1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only",
+                values: &[],
+                doc: "The viewer that it is for; the master must name it, a viewer must not.",
+            },
+            FieldDoc {
+                name: "correlation_id",
+                wire: "correlationId",
+                ty: "text",
+                required: false,
+                bounds: "1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only",
+                values: &[],
+                doc: "A name for this message, so that a failure is told to its sender.",
+            },
+        ],
+    },
 ];
 /// Runs an operation that is one HTTP request; `None` when there is none of this name.
 pub(crate) async fn call(
@@ -527,6 +1293,64 @@ pub(crate) async fn call(
 ) -> Option<Outcome> {
     Some(
         match name {
+            "create_signaling_channel" => {
+                let request = create_signaling_channel(&mut input);
+                run.call(client.create_signaling_channel(request), input).await
+            }
+            "describe_signaling_channel" => {
+                let request = describe_signaling_channel(&mut input);
+                run.call(client.describe_signaling_channel(request), input).await
+            }
+            "list_signaling_channels" => {
+                let request = list_signaling_channels(&mut input);
+                run.list(client.list_signaling_channels(request), input).await
+            }
+            "update_signaling_channel" => {
+                let request = update_signaling_channel(&mut input);
+                run.call(client.update_signaling_channel(request), input).await
+            }
+            "delete_signaling_channel" => {
+                let request = delete_signaling_channel(&mut input);
+                run.call(client.delete_signaling_channel(request), input).await
+            }
+            "tag_resource" => {
+                let request = tag_resource(&mut input);
+                run.call(client.tag_resource(request), input).await
+            }
+            "untag_resource" => {
+                let request = untag_resource(&mut input);
+                run.call(client.untag_resource(request), input).await
+            }
+            "list_tags_for_resource" => {
+                let request = list_tags_for_resource(&mut input);
+                run.call(client.list_tags_for_resource(request), input).await
+            }
+            "describe_media_storage_configuration" => {
+                let request = describe_media_storage_configuration(&mut input);
+                run.call(client.describe_media_storage_configuration(request), input)
+                    .await
+            }
+            "update_media_storage_configuration" => {
+                let request = update_media_storage_configuration(&mut input);
+                run.call(client.update_media_storage_configuration(request), input).await
+            }
+            "describe_mapped_resource_configuration" => {
+                let request = describe_mapped_resource_configuration(&mut input);
+                run.list(client.describe_mapped_resource_configuration(request), input)
+                    .await
+            }
+            "send_alexa_offer_to_master" => {
+                let request = send_alexa_offer_to_master(&mut input);
+                run.call(client.send_alexa_offer_to_master(request), input).await
+            }
+            "join_storage_session" => {
+                let request = join_storage_session(&mut input);
+                run.call(client.join_storage_session(request), input).await
+            }
+            "join_storage_session_as_viewer" => {
+                let request = join_storage_session_as_viewer(&mut input);
+                run.call(client.join_storage_session_as_viewer(request), input).await
+            }
             "get_signaling_channel_endpoint" => {
                 let request = get_signaling_channel_endpoint(&mut input);
                 run.call(client.get_signaling_channel_endpoint(request), input).await
@@ -563,6 +1387,281 @@ pub(crate) fn name_value(input: &mut Input) -> kvs_signaling::NameValue {
         {
             let value = input.text("value", "value");
             input.require("value", "value", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn single_master_configuration(
+    input: &mut Input,
+) -> kvs_signaling::SingleMasterConfiguration {
+    let mut request = kvs_signaling::SingleMasterConfiguration::new();
+    if let Some(value) = input.number("message_ttl_seconds", "MessageTtlSeconds") {
+        request.message_ttl_seconds = Some(value);
+    }
+    request
+}
+pub(crate) fn tag(input: &mut Input) -> kvs_signaling::Tag {
+    kvs_signaling::Tag::new(
+        {
+            let value = input.text("key", "Key");
+            input.require("key", "Key", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("value", "Value");
+            input.require("value", "Value", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn channel_name_condition(
+    input: &mut Input,
+) -> kvs_signaling::ChannelNameCondition {
+    let mut request = kvs_signaling::ChannelNameCondition::new();
+    if let Some(value) = input
+        .text("comparison_operator", "ComparisonOperator")
+        .map(Into::into)
+    {
+        request.comparison_operator = Some(value);
+    }
+    if let Some(value) = input.text("comparison_value", "ComparisonValue") {
+        request.comparison_value = Some(value);
+    }
+    request
+}
+pub(crate) fn media_storage_settings(
+    input: &mut Input,
+) -> kvs_signaling::MediaStorageSettings {
+    let mut request = kvs_signaling::MediaStorageSettings::new({
+        let value = input.text("status", "Status");
+        input.require("status", "Status", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("stream_arn", "StreamARN") {
+        request.stream_arn = Some(value);
+    }
+    request
+}
+pub(crate) fn create_signaling_channel(
+    input: &mut Input,
+) -> kvs_signaling::CreateSignalingChannel {
+    let mut request = kvs_signaling::CreateSignalingChannel::new({
+        let value = input.text("channel_name", "ChannelName");
+        input.require("channel_name", "ChannelName", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("channel_type", "ChannelType").map(Into::into) {
+        request.channel_type = Some(value);
+    }
+    if let Some(value) = input
+        .nested(
+            "single_master_configuration",
+            "SingleMasterConfiguration",
+            single_master_configuration,
+        )
+    {
+        request.single_master_configuration = Some(value);
+    }
+    if let Some(value) = input.list("tags", "Tags", tag) {
+        request.tags = value;
+    }
+    request
+}
+pub(crate) fn describe_signaling_channel(
+    input: &mut Input,
+) -> kvs_signaling::DescribeSignalingChannel {
+    let mut request = kvs_signaling::DescribeSignalingChannel::new();
+    if let Some(value) = input.text("channel_name", "ChannelName") {
+        request.channel_name = Some(value);
+    }
+    if let Some(value) = input.text("channel_arn", "ChannelARN") {
+        request.channel_arn = Some(value);
+    }
+    request
+}
+pub(crate) fn list_signaling_channels(
+    input: &mut Input,
+) -> kvs_signaling::ListSignalingChannels {
+    let mut request = kvs_signaling::ListSignalingChannels::new();
+    if let Some(value) = input.number("max_results", "MaxResults") {
+        request.max_results = Some(value);
+    }
+    if let Some(value) = input.text("next_token", "NextToken") {
+        request.next_token = Some(value);
+    }
+    if let Some(value) = input
+        .nested("channel_name_condition", "ChannelNameCondition", channel_name_condition)
+    {
+        request.channel_name_condition = Some(value);
+    }
+    request
+}
+pub(crate) fn update_signaling_channel(
+    input: &mut Input,
+) -> kvs_signaling::UpdateSignalingChannel {
+    let mut request = kvs_signaling::UpdateSignalingChannel::new(
+        {
+            let value = input.text("channel_arn", "ChannelARN");
+            input.require("channel_arn", "ChannelARN", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("current_version", "CurrentVersion");
+            input
+                .require("current_version", "CurrentVersion", None, value)
+                .unwrap_or_default()
+        },
+    );
+    if let Some(value) = input
+        .nested(
+            "single_master_configuration",
+            "SingleMasterConfiguration",
+            single_master_configuration,
+        )
+    {
+        request.single_master_configuration = Some(value);
+    }
+    request
+}
+pub(crate) fn delete_signaling_channel(
+    input: &mut Input,
+) -> kvs_signaling::DeleteSignalingChannel {
+    let mut request = kvs_signaling::DeleteSignalingChannel::new({
+        let value = input.text("channel_arn", "ChannelARN");
+        input.require("channel_arn", "ChannelARN", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("current_version", "CurrentVersion") {
+        request.current_version = Some(value);
+    }
+    request
+}
+pub(crate) fn tag_resource(input: &mut Input) -> kvs_signaling::TagResource {
+    kvs_signaling::TagResource::new(
+        {
+            let value = input.text("resource_arn", "ResourceARN");
+            input.require("resource_arn", "ResourceARN", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.list("tags", "Tags", tag);
+            input.require("tags", "Tags", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn untag_resource(input: &mut Input) -> kvs_signaling::UntagResource {
+    kvs_signaling::UntagResource::new(
+        {
+            let value = input.text("resource_arn", "ResourceARN");
+            input.require("resource_arn", "ResourceARN", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.texts("tag_key_list", "TagKeyList");
+            input.require("tag_key_list", "TagKeyList", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn list_tags_for_resource(
+    input: &mut Input,
+) -> kvs_signaling::ListTagsForResource {
+    let mut request = kvs_signaling::ListTagsForResource::new({
+        let value = input.text("resource_arn", "ResourceARN");
+        input.require("resource_arn", "ResourceARN", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("next_token", "NextToken") {
+        request.next_token = Some(value);
+    }
+    request
+}
+pub(crate) fn describe_media_storage_configuration(
+    input: &mut Input,
+) -> kvs_signaling::DescribeMediaStorageConfiguration {
+    let mut request = kvs_signaling::DescribeMediaStorageConfiguration::new();
+    if let Some(value) = input.text("channel_name", "ChannelName") {
+        request.channel_name = Some(value);
+    }
+    if let Some(value) = input.text("channel_arn", "ChannelARN") {
+        request.channel_arn = Some(value);
+    }
+    request
+}
+pub(crate) fn update_media_storage_configuration(
+    input: &mut Input,
+) -> kvs_signaling::UpdateMediaStorageConfiguration {
+    kvs_signaling::UpdateMediaStorageConfiguration::new(
+        {
+            let value = input.text("channel_arn", "ChannelARN");
+            input.require("channel_arn", "ChannelARN", None, value).unwrap_or_default()
+        },
+        {
+            let value = input
+                .nested(
+                    "media_storage_configuration",
+                    "MediaStorageConfiguration",
+                    media_storage_settings,
+                );
+            input
+                .require(
+                    "media_storage_configuration",
+                    "MediaStorageConfiguration",
+                    None,
+                    value,
+                )
+                .unwrap_or_else(|| media_storage_settings(&mut Input::default()))
+        },
+    )
+}
+pub(crate) fn describe_mapped_resource_configuration(
+    input: &mut Input,
+) -> kvs_signaling::DescribeMappedResourceConfiguration {
+    let mut request = kvs_signaling::DescribeMappedResourceConfiguration::new();
+    if let Some(value) = input.text("stream_name", "StreamName") {
+        request.stream_name = Some(value);
+    }
+    if let Some(value) = input.text("stream_arn", "StreamARN") {
+        request.stream_arn = Some(value);
+    }
+    if let Some(value) = input.number("max_results", "MaxResults") {
+        request.max_results = Some(value);
+    }
+    if let Some(value) = input.text("next_token", "NextToken") {
+        request.next_token = Some(value);
+    }
+    request
+}
+pub(crate) fn send_alexa_offer_to_master(
+    input: &mut Input,
+) -> kvs_signaling::SendAlexaOfferToMaster {
+    kvs_signaling::SendAlexaOfferToMaster::new(
+        {
+            let value = input.text("channel_arn", "ChannelARN");
+            input.require("channel_arn", "ChannelARN", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("sender_client_id", "SenderClientId");
+            input
+                .require("sender_client_id", "SenderClientId", None, value)
+                .unwrap_or_default()
+        },
+        {
+            let value = input.text("message_payload", "MessagePayload");
+            input
+                .require("message_payload", "MessagePayload", None, value)
+                .unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn join_storage_session(
+    input: &mut Input,
+) -> kvs_signaling::JoinStorageSession {
+    kvs_signaling::JoinStorageSession::new({
+        let value = input.text("channel_arn", "channelArn");
+        input.require("channel_arn", "channelArn", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn join_storage_session_as_viewer(
+    input: &mut Input,
+) -> kvs_signaling::JoinStorageSessionAsViewer {
+    kvs_signaling::JoinStorageSessionAsViewer::new(
+        {
+            let value = input.text("channel_arn", "channelArn");
+            input.require("channel_arn", "channelArn", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("client_id", "clientId");
+            input.require("client_id", "clientId", None, value).unwrap_or_default()
         },
     )
 }
@@ -728,6 +1827,80 @@ pub(crate) fn stun_url(input: &mut Input) -> kvs_signaling::StunUrl {
     }
     if let Some(value) = input.flag("use_dual_stack", "use_dual_stack") {
         request.use_dual_stack = value;
+    }
+    request
+}
+pub(crate) fn connect_as_master(input: &mut Input) -> kvs_signaling::ConnectAsMaster {
+    let mut request = kvs_signaling::ConnectAsMaster::new({
+        let value = input.text("channel_arn", "ChannelARN");
+        input.require("channel_arn", "ChannelARN", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("client_id", "X-Amz-ClientId") {
+        request.client_id = Some(value);
+    }
+    if let Some(value) = input.text("endpoint", "endpoint") {
+        request.endpoint = Some(value);
+    }
+    request
+}
+pub(crate) fn connect_as_viewer(input: &mut Input) -> kvs_signaling::ConnectAsViewer {
+    let mut request = kvs_signaling::ConnectAsViewer::new(
+        {
+            let value = input.text("channel_arn", "ChannelARN");
+            input.require("channel_arn", "ChannelARN", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("client_id", "X-Amz-ClientId");
+            input.require("client_id", "X-Amz-ClientId", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.text("endpoint", "endpoint") {
+        request.endpoint = Some(value);
+    }
+    request
+}
+pub(crate) fn send_offer(input: &mut Input) -> kvs_signaling::SendOffer {
+    let mut request = kvs_signaling::SendOffer::new({
+        let value = input.text("sdp", "sdp");
+        input.require("sdp", "sdp", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("recipient_client_id", "recipientClientId") {
+        request.recipient_client_id = Some(value);
+    }
+    if let Some(value) = input.text("correlation_id", "correlationId") {
+        request.correlation_id = Some(value);
+    }
+    request
+}
+pub(crate) fn send_answer(input: &mut Input) -> kvs_signaling::SendAnswer {
+    let mut request = kvs_signaling::SendAnswer::new({
+        let value = input.text("sdp", "sdp");
+        input.require("sdp", "sdp", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("recipient_client_id", "recipientClientId") {
+        request.recipient_client_id = Some(value);
+    }
+    if let Some(value) = input.text("correlation_id", "correlationId") {
+        request.correlation_id = Some(value);
+    }
+    request
+}
+pub(crate) fn send_ice_candidate(input: &mut Input) -> kvs_signaling::SendIceCandidate {
+    let mut request = kvs_signaling::SendIceCandidate::new({
+        let value = input.text("candidate", "candidate");
+        input.require("candidate", "candidate", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("sdp_mid", "sdpMid") {
+        request.sdp_mid = Some(value);
+    }
+    if let Some(value) = input.number("sdp_m_line_index", "sdpMLineIndex") {
+        request.sdp_m_line_index = Some(value);
+    }
+    if let Some(value) = input.text("recipient_client_id", "recipientClientId") {
+        request.recipient_client_id = Some(value);
+    }
+    if let Some(value) = input.text("correlation_id", "correlationId") {
+        request.correlation_id = Some(value);
     }
     request
 }

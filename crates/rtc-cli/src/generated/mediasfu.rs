@@ -12,6 +12,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "POST",
         path: "/v1/rooms/",
         doc: "Creates a room and gives its host what is needed to enter it.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "user_name",
@@ -526,6 +527,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "POST",
         path: "/v1/rooms/",
         doc: "Joins a room and gives what is needed to enter it.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "meeting_id",
@@ -590,6 +592,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "",
         doc: "Tells the URL that a link stands for: the cloud's, or that of a Community Edition server. Sends nothing.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "local_link",

@@ -12,6 +12,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "POST",
         path: "/session/create",
         doc: "Creates a session. Its media mode, archive mode and encryption are fixed from then on.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "media_mode",
@@ -78,11 +79,2087 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
     },
     OperationDoc {
         provider: "opentok",
+        name: "start_archive",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project/{project}/archive",
+        doc: "Starts to record a session. Somebody must be connected to it, and it must be routed. It ends with stop, after two hours, or a minute after the last client left.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: true,
+                bounds: "at most 255 characters",
+                values: &[],
+                doc: "The session.",
+            },
+            FieldDoc {
+                name: "name",
+                wire: "name",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The name of the archive.",
+            },
+            FieldDoc {
+                name: "has_audio",
+                wire: "hasAudio",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether audio is taken in; true when not given.",
+            },
+            FieldDoc {
+                name: "has_video",
+                wire: "hasVideo",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether video is taken in; true when not given.",
+            },
+            FieldDoc {
+                name: "output_mode",
+                wire: "outputMode",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["composed", "individual"],
+                doc: "One file, or one for each stream; composed when not given.",
+            },
+            FieldDoc {
+                name: "resolution",
+                wire: "resolution",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[
+                    "640x480",
+                    "480x640",
+                    "1280x720",
+                    "720x1280",
+                    "1920x1080",
+                    "1080x1920",
+                ],
+                doc: "The size of the picture (service default 640x480); not with output mode individual.",
+            },
+            FieldDoc {
+                name: "layout",
+                wire: "layout",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "How the streams are laid out (service default best fit).",
+            },
+            FieldDoc {
+                name: "layout.type",
+                wire: "layout.type",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[
+                    "bestFit",
+                    "pip",
+                    "verticalPresentation",
+                    "horizontalPresentation",
+                    "custom",
+                ],
+                doc: "The layout.",
+            },
+            FieldDoc {
+                name: "layout.stylesheet",
+                wire: "layout.stylesheet",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The CSS of a custom layout; only with type custom, and then required.",
+            },
+            FieldDoc {
+                name: "layout.screenshare_type",
+                wire: "layout.screenshareType",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[
+                    "bestFit",
+                    "pip",
+                    "verticalPresentation",
+                    "horizontalPresentation",
+                ],
+                doc: "The layout while a screen is shared; only with type bestFit.",
+            },
+            FieldDoc {
+                name: "stream_mode",
+                wire: "streamMode",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["auto", "manual"],
+                doc: "Which streams are taken in; auto when not given.",
+            },
+            FieldDoc {
+                name: "multi_archive_tag",
+                wire: "multiArchiveTag",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "A tag that lets one session have several archives at a time.",
+            },
+            FieldDoc {
+                name: "max_bitrate",
+                wire: "maxBitrate",
+                ty: "u32",
+                required: false,
+                bounds: "100000 to 6000000",
+                values: &[],
+                doc: "The highest bit rate, 100,000 to 6,000,000 bit/s.",
+            },
+            FieldDoc {
+                name: "quantization_parameter",
+                wire: "quantizationParameter",
+                ty: "u32",
+                required: false,
+                bounds: "15 to 40",
+                values: &[],
+                doc: "How coarse the picture is, 15 (fine) to 40; excludes a highest bit rate.",
+            },
+            FieldDoc {
+                name: "has_transcription",
+                wire: "hasTranscription",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether the archive is written down as text; false when not given.",
+            },
+            FieldDoc {
+                name: "transcription_properties",
+                wire: "transcriptionProperties",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "How it is written down.",
+            },
+            FieldDoc {
+                name: "transcription_properties.primary_language_code",
+                wire: "transcriptionProperties.primaryLanguageCode",
+                ty: "text",
+                required: false,
+                bounds: "a language tag such as en-US",
+                values: &[],
+                doc: "The language that is mostly spoken, as a BCP 47 tag such as en-US.",
+            },
+            FieldDoc {
+                name: "transcription_properties.has_summary",
+                wire: "transcriptionProperties.hasSummary",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether a summary is made as well.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "stop_archive",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project/{project}/archive/{archive_id}/stop",
+        doc: "Ends a recording.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "archive_id",
+                wire: "archiveId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The archive.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "get_archive",
+        kind: "http",
+        method: "GET",
+        path: "/v2/project/{project}/archive/{archive_id}",
+        doc: "Tells about an archive.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "archive_id",
+                wire: "archiveId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The archive.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "list_archives",
+        kind: "http",
+        method: "GET",
+        path: "/v2/project/{project}/archive",
+        doc: "Lists the archives of the project, newest first: one page of them.",
+        paged: true,
+        fields: &[
+            FieldDoc {
+                name: "offset",
+                wire: "offset",
+                ty: "u64",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "How many to skip; 0 when not given.",
+            },
+            FieldDoc {
+                name: "count",
+                wire: "count",
+                ty: "u64",
+                required: false,
+                bounds: "at most 1000",
+                values: &[],
+                doc: "How many at most, 0 to 1,000; 50 when not given.",
+            },
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: false,
+                bounds: "1 to 255 characters",
+                values: &[],
+                doc: "Only those of this session.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "delete_archive",
+        kind: "http",
+        method: "DELETE",
+        path: "/v2/project/{project}/archive/{archive_id}",
+        doc: "Deletes an archive that is available or uploaded.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "archive_id",
+                wire: "archiveId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The archive.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "set_archive_layout",
+        kind: "http",
+        method: "PUT",
+        path: "/v2/project/{project}/archive/{archive_id}/layout",
+        doc: "Changes the layout of a composed archive that is being recorded.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "archive_id",
+                wire: "archiveId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The archive.",
+            },
+            FieldDoc {
+                name: "type",
+                wire: "type",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[
+                    "bestFit",
+                    "pip",
+                    "verticalPresentation",
+                    "horizontalPresentation",
+                    "custom",
+                ],
+                doc: "The layout.",
+            },
+            FieldDoc {
+                name: "stylesheet",
+                wire: "stylesheet",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The CSS of a custom layout; only with type custom, and then required.",
+            },
+            FieldDoc {
+                name: "screenshare_type",
+                wire: "screenshareType",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[
+                    "bestFit",
+                    "pip",
+                    "verticalPresentation",
+                    "horizontalPresentation",
+                ],
+                doc: "The layout while a screen is shared; only with type bestFit.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "add_archive_stream",
+        kind: "http",
+        method: "PATCH",
+        path: "/v2/project/{project}/archive/{archive_id}/streams",
+        doc: "Takes a stream into an archive with stream mode manual.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "archive_id",
+                wire: "archiveId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The archive.",
+            },
+            FieldDoc {
+                name: "add_stream",
+                wire: "addStream",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The stream.",
+            },
+            FieldDoc {
+                name: "has_audio",
+                wire: "hasAudio",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether audio is taken in; true when not given.",
+            },
+            FieldDoc {
+                name: "has_video",
+                wire: "hasVideo",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether video is taken in; true when not given.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "remove_archive_stream",
+        kind: "http",
+        method: "PATCH",
+        path: "/v2/project/{project}/archive/{archive_id}/streams",
+        doc: "Takes a stream out of an archive with stream mode manual.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "archive_id",
+                wire: "archiveId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The archive.",
+            },
+            FieldDoc {
+                name: "remove_stream",
+                wire: "removeStream",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The stream.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "set_archive_storage",
+        kind: "http",
+        method: "PUT",
+        path: "/v2/project/{project}/archive/storage",
+        doc: "Has archives uploaded to your own storage from now on.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "type",
+                wire: "type",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["s3", "azure"],
+                doc: "What kind of storage it is.",
+            },
+            FieldDoc {
+                name: "config",
+                wire: "config",
+                ty: "object",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The access to it.",
+            },
+            FieldDoc {
+                name: "config.access_key",
+                wire: "config.accessKey",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The access key (S3).",
+            },
+            FieldDoc {
+                name: "config.secret_key",
+                wire: "config.secretKey",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The secret key (S3).",
+            },
+            FieldDoc {
+                name: "config.bucket",
+                wire: "config.bucket",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The bucket (S3).",
+            },
+            FieldDoc {
+                name: "config.endpoint",
+                wire: "config.endpoint",
+                ty: "text",
+                required: false,
+                bounds: "an http or https URL",
+                values: &[],
+                doc: "The address of a service that speaks the protocol of S3.",
+            },
+            FieldDoc {
+                name: "config.account_name",
+                wire: "config.accountName",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The account (Azure).",
+            },
+            FieldDoc {
+                name: "config.account_key",
+                wire: "config.accountKey",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The key of the account (Azure).",
+            },
+            FieldDoc {
+                name: "config.container",
+                wire: "config.container",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The container (Azure).",
+            },
+            FieldDoc {
+                name: "config.domain",
+                wire: "config.domain",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The domain, where it is not the usual one (Azure).",
+            },
+            FieldDoc {
+                name: "fallback",
+                wire: "fallback",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["opentok", "none"],
+                doc: "What becomes of an archive that cannot be uploaded; kept by the service when not given.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "delete_archive_storage",
+        kind: "http",
+        method: "DELETE",
+        path: "/v2/project/{project}/archive/storage",
+        doc: "Has archives kept by the service again.",
+        paged: false,
+        fields: &[],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "start_broadcast",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project/{project}/broadcast",
+        doc: "Streams a session to many: as HLS, to RTMP servers, or both. Somebody must be connected to it, and it must be routed.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: true,
+                bounds: "at most 255 characters",
+                values: &[],
+                doc: "The session.",
+            },
+            FieldDoc {
+                name: "outputs",
+                wire: "outputs",
+                ty: "object",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Where it goes.",
+            },
+            FieldDoc {
+                name: "outputs.hls",
+                wire: "outputs.hls",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The HLS output.",
+            },
+            FieldDoc {
+                name: "outputs.hls.dvr",
+                wire: "outputs.hls.dvr",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether viewers can go back in time, up to two hours. Not together with low latency.",
+            },
+            FieldDoc {
+                name: "outputs.hls.low_latency",
+                wire: "outputs.hls.lowLatency",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether the delay is kept low. Not together with DVR.",
+            },
+            FieldDoc {
+                name: "outputs.rtmp",
+                wire: "outputs.rtmp",
+                ty: "[object]",
+                required: false,
+                bounds: "at most 5 elements",
+                values: &[],
+                doc: "The RTMP outputs, at most 5.",
+            },
+            FieldDoc {
+                name: "outputs.rtmp.id",
+                wire: "outputs.rtmp.id",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Your own name for it, which the answers repeat.",
+            },
+            FieldDoc {
+                name: "outputs.rtmp.server_url",
+                wire: "outputs.rtmp.serverUrl",
+                ty: "text",
+                required: true,
+                bounds: "an rtmp or rtmps URL",
+                values: &[],
+                doc: "The server.",
+            },
+            FieldDoc {
+                name: "outputs.rtmp.stream_name",
+                wire: "outputs.rtmp.streamName",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The stream name, which is the key to the server.",
+            },
+            FieldDoc {
+                name: "layout",
+                wire: "layout",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "How the streams are laid out (service default best fit).",
+            },
+            FieldDoc {
+                name: "layout.type",
+                wire: "layout.type",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[
+                    "bestFit",
+                    "pip",
+                    "verticalPresentation",
+                    "horizontalPresentation",
+                    "custom",
+                ],
+                doc: "The layout.",
+            },
+            FieldDoc {
+                name: "layout.stylesheet",
+                wire: "layout.stylesheet",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The CSS of a custom layout; only with type custom, and then required.",
+            },
+            FieldDoc {
+                name: "layout.screenshare_type",
+                wire: "layout.screenshareType",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[
+                    "bestFit",
+                    "pip",
+                    "verticalPresentation",
+                    "horizontalPresentation",
+                ],
+                doc: "The layout while a screen is shared; only with type bestFit.",
+            },
+            FieldDoc {
+                name: "max_duration",
+                wire: "maxDuration",
+                ty: "u32",
+                required: false,
+                bounds: "60 to 36000",
+                values: &[],
+                doc: "When it ends by itself, 60 to 36,000 seconds after its start (service default 14,400).",
+            },
+            FieldDoc {
+                name: "max_bitrate",
+                wire: "maxBitrate",
+                ty: "u32",
+                required: false,
+                bounds: "100000 to 6000000",
+                values: &[],
+                doc: "The highest bit rate, 100,000 to 6,000,000 bit/s.",
+            },
+            FieldDoc {
+                name: "resolution",
+                wire: "resolution",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[
+                    "640x480",
+                    "480x640",
+                    "1280x720",
+                    "720x1280",
+                    "1920x1080",
+                    "1080x1920",
+                ],
+                doc: "The size of the picture (service default 640x480).",
+            },
+            FieldDoc {
+                name: "stream_mode",
+                wire: "streamMode",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["auto", "manual"],
+                doc: "Which streams are taken in; auto when not given.",
+            },
+            FieldDoc {
+                name: "multi_broadcast_tag",
+                wire: "multiBroadcastTag",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "A tag that lets one session have several broadcasts at a time.",
+            },
+            FieldDoc {
+                name: "has_audio",
+                wire: "hasAudio",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether audio is taken in; true when not given.",
+            },
+            FieldDoc {
+                name: "has_video",
+                wire: "hasVideo",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether video is taken in; true when not given.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "stop_broadcast",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project/{project}/broadcast/{broadcast_id}/stop",
+        doc: "Ends a broadcast.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "broadcast_id",
+                wire: "broadcastId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The broadcast.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "get_broadcast",
+        kind: "http",
+        method: "GET",
+        path: "/v2/project/{project}/broadcast/{broadcast_id}",
+        doc: "Tells about a broadcast that is on the air.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "broadcast_id",
+                wire: "broadcastId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The broadcast.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "list_broadcasts",
+        kind: "http",
+        method: "GET",
+        path: "/v2/project/{project}/broadcast",
+        doc: "Lists the broadcasts that are on the air: one page of them.",
+        paged: true,
+        fields: &[
+            FieldDoc {
+                name: "offset",
+                wire: "offset",
+                ty: "u64",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "How many to skip; 0 when not given.",
+            },
+            FieldDoc {
+                name: "count",
+                wire: "count",
+                ty: "u64",
+                required: false,
+                bounds: "at most 1000",
+                values: &[],
+                doc: "How many at most, 0 to 1,000; 50 when not given.",
+            },
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: false,
+                bounds: "1 to 255 characters",
+                values: &[],
+                doc: "Only those of this session.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "set_broadcast_layout",
+        kind: "http",
+        method: "PUT",
+        path: "/v2/project/{project}/broadcast/{broadcast_id}/layout",
+        doc: "Changes the layout of a broadcast.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "broadcast_id",
+                wire: "broadcastId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The broadcast.",
+            },
+            FieldDoc {
+                name: "type",
+                wire: "type",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[
+                    "bestFit",
+                    "pip",
+                    "verticalPresentation",
+                    "horizontalPresentation",
+                    "custom",
+                ],
+                doc: "The layout.",
+            },
+            FieldDoc {
+                name: "stylesheet",
+                wire: "stylesheet",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The CSS of a custom layout; only with type custom, and then required.",
+            },
+            FieldDoc {
+                name: "screenshare_type",
+                wire: "screenshareType",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[
+                    "bestFit",
+                    "pip",
+                    "verticalPresentation",
+                    "horizontalPresentation",
+                ],
+                doc: "The layout while a screen is shared; only with type bestFit.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "add_broadcast_stream",
+        kind: "http",
+        method: "PATCH",
+        path: "/v2/project/{project}/broadcast/{broadcast_id}/streams",
+        doc: "Takes a stream into a broadcast with stream mode manual.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "broadcast_id",
+                wire: "broadcastId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The broadcast.",
+            },
+            FieldDoc {
+                name: "add_stream",
+                wire: "addStream",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The stream.",
+            },
+            FieldDoc {
+                name: "has_audio",
+                wire: "hasAudio",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether audio is taken in; true when not given.",
+            },
+            FieldDoc {
+                name: "has_video",
+                wire: "hasVideo",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether video is taken in; true when not given.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "remove_broadcast_stream",
+        kind: "http",
+        method: "PATCH",
+        path: "/v2/project/{project}/broadcast/{broadcast_id}/streams",
+        doc: "Takes a stream out of a broadcast with stream mode manual.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "broadcast_id",
+                wire: "broadcastId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The broadcast.",
+            },
+            FieldDoc {
+                name: "remove_stream",
+                wire: "removeStream",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The stream.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "get_stream",
+        kind: "http",
+        method: "GET",
+        path: "/v2/project/{project}/session/{session_id}/stream/{stream_id}",
+        doc: "Tells about a stream of a session.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: true,
+                bounds: "at most 255 characters, neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The session.",
+            },
+            FieldDoc {
+                name: "stream_id",
+                wire: "streamId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The stream.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "list_streams",
+        kind: "http",
+        method: "GET",
+        path: "/v2/project/{project}/session/{session_id}/stream",
+        doc: "Lists the streams of a session.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: true,
+                bounds: "at most 255 characters, neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The session.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "set_stream_layout_classes",
+        kind: "http",
+        method: "PUT",
+        path: "/v2/project/{project}/session/{session_id}/stream",
+        doc: "Sets the layout classes of streams, which archives and broadcasts are laid out by.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: true,
+                bounds: "at most 255 characters, neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The session.",
+            },
+            FieldDoc {
+                name: "items",
+                wire: "items",
+                ty: "[object]",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The streams and their classes.",
+            },
+            FieldDoc {
+                name: "items.id",
+                wire: "items.id",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The stream.",
+            },
+            FieldDoc {
+                name: "items.layout_class_list",
+                wire: "items.layoutClassList",
+                ty: "[text]",
+                required: true,
+                bounds: "at least 0 elements, free of white space",
+                values: &[],
+                doc: "Its classes; an empty list takes all of them away.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "list_connections",
+        kind: "http",
+        method: "GET",
+        path: "/v2/project/{project}/session/{session_id}/connection",
+        doc: "Lists the clients that are connected to a session.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: true,
+                bounds: "at most 255 characters, neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The session.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "force_disconnect",
+        kind: "http",
+        method: "DELETE",
+        path: "/v2/project/{project}/session/{session_id}/connection/{connection_id}",
+        doc: "Disconnects a client.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: true,
+                bounds: "at most 255 characters, neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The session.",
+            },
+            FieldDoc {
+                name: "connection_id",
+                wire: "connectionId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The connection.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "force_mute_stream",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project/{project}/session/{session_id}/stream/{stream_id}/mute",
+        doc: "Mutes the audio of one stream. Its client may unmute it again.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: true,
+                bounds: "at most 255 characters, neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The session.",
+            },
+            FieldDoc {
+                name: "stream_id",
+                wire: "streamId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The stream.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "force_mute_all",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project/{project}/session/{session_id}/mute",
+        doc: "Mutes the audio of all streams but the excluded ones, and of those that come later.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: true,
+                bounds: "at most 255 characters, neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The session.",
+            },
+            FieldDoc {
+                name: "excluded_stream_ids",
+                wire: "excludedStreamIds",
+                ty: "[text]",
+                required: false,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The streams that stay as they are.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "disable_force_mute",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project/{project}/session/{session_id}/mute",
+        doc: "Ends the mute of all: streams that come later are not muted any more.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: true,
+                bounds: "at most 255 characters, neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The session.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "signal_session",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project/{project}/session/{session_id}/signal",
+        doc: "Sends a signal to all clients of a session.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: true,
+                bounds: "at most 255 characters, neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The session.",
+            },
+            FieldDoc {
+                name: "type",
+                wire: "type",
+                ty: "text",
+                required: true,
+                bounds: "at most 128 bytes",
+                values: &[],
+                doc: "What kind of signal it is, at most 128 bytes.",
+            },
+            FieldDoc {
+                name: "data",
+                wire: "data",
+                ty: "text",
+                required: true,
+                bounds: "at most 8192 bytes",
+                values: &[],
+                doc: "What it says, at most 8,192 bytes.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "signal_connection",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project/{project}/session/{session_id}/connection/{connection_id}/signal",
+        doc: "Sends a signal to one client.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: true,
+                bounds: "at most 255 characters, neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The session.",
+            },
+            FieldDoc {
+                name: "connection_id",
+                wire: "connectionId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The connection.",
+            },
+            FieldDoc {
+                name: "type",
+                wire: "type",
+                ty: "text",
+                required: true,
+                bounds: "at most 128 bytes",
+                values: &[],
+                doc: "What kind of signal it is, at most 128 bytes.",
+            },
+            FieldDoc {
+                name: "data",
+                wire: "data",
+                ty: "text",
+                required: true,
+                bounds: "at most 8192 bytes",
+                values: &[],
+                doc: "What it says, at most 8,192 bytes.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "play_dtmf",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project/{project}/session/{session_id}/play-dtmf",
+        doc: "Plays DTMF tones to all SIP clients of a session.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: true,
+                bounds: "at most 255 characters, neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The session.",
+            },
+            FieldDoc {
+                name: "digits",
+                wire: "digits",
+                ty: "text",
+                required: true,
+                bounds: "digits, `*`, `#` and `p` (a pause of 500 ms) only",
+                values: &[],
+                doc: "The digits.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "play_dtmf_to_connection",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project/{project}/session/{session_id}/connection/{connection_id}/play-dtmf",
+        doc: "Plays DTMF tones to one client.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: true,
+                bounds: "at most 255 characters, neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The session.",
+            },
+            FieldDoc {
+                name: "connection_id",
+                wire: "connectionId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The connection.",
+            },
+            FieldDoc {
+                name: "digits",
+                wire: "digits",
+                ty: "text",
+                required: true,
+                bounds: "digits, `*`, `#` and `p` (a pause of 500 ms) only",
+                values: &[],
+                doc: "The digits.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "dial_sip",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project/{project}/dial",
+        doc: "Calls a SIP address and lets it join a routed session.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: true,
+                bounds: "at most 255 characters",
+                values: &[],
+                doc: "The session.",
+            },
+            FieldDoc {
+                name: "token",
+                wire: "token",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "A client token of the session for the call.",
+            },
+            FieldDoc {
+                name: "sip",
+                wire: "sip",
+                ty: "object",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The other end.",
+            },
+            FieldDoc {
+                name: "sip.uri",
+                wire: "sip.uri",
+                ty: "text",
+                required: true,
+                bounds: "a sip or sips URI",
+                values: &[],
+                doc: "The address to call; `;transport=tls` asks for an encrypted connection.",
+            },
+            FieldDoc {
+                name: "sip.from",
+                wire: "sip.from",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The number or address that the other end sees, as `15551115555@example.com`.",
+            },
+            FieldDoc {
+                name: "sip.headers",
+                wire: "sip.headers",
+                ty: "map",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Headers of the INVITE; their names start with `X-`.",
+            },
+            FieldDoc {
+                name: "sip.auth",
+                wire: "sip.auth",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "What the SIP server asks for.",
+            },
+            FieldDoc {
+                name: "sip.auth.username",
+                wire: "sip.auth.username",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The user name.",
+            },
+            FieldDoc {
+                name: "sip.auth.password",
+                wire: "sip.auth.password",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The password.",
+            },
+            FieldDoc {
+                name: "sip.secure",
+                wire: "sip.secure",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether media must be encrypted; false when not given.",
+            },
+            FieldDoc {
+                name: "sip.video",
+                wire: "sip.video",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether the call has video; false when not given.",
+            },
+            FieldDoc {
+                name: "sip.observe_force_mute",
+                wire: "sip.observeForceMute",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether a forced mute mutes the call as well; false when not given.",
+            },
+            FieldDoc {
+                name: "sip.streams",
+                wire: "sip.streams",
+                ty: "[text]",
+                required: false,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The streams that the call hears; all when not given.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "start_audio_connector",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project/{project}/connect",
+        doc: "Sends the audio of a routed session to a WebSocket server.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: true,
+                bounds: "at most 255 characters",
+                values: &[],
+                doc: "The session.",
+            },
+            FieldDoc {
+                name: "token",
+                wire: "token",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "A client token of the session for the connector.",
+            },
+            FieldDoc {
+                name: "websocket",
+                wire: "websocket",
+                ty: "object",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The server.",
+            },
+            FieldDoc {
+                name: "websocket.uri",
+                wire: "websocket.uri",
+                ty: "text",
+                required: true,
+                bounds: "15 to 2048 characters, a ws or wss URL",
+                values: &[],
+                doc: "Its address, 15 to 2,048 characters.",
+            },
+            FieldDoc {
+                name: "websocket.streams",
+                wire: "websocket.streams",
+                ty: "[text]",
+                required: false,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The streams whose audio it gets; all when not given.",
+            },
+            FieldDoc {
+                name: "websocket.headers",
+                wire: "websocket.headers",
+                ty: "map",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "What its first message holds; at most 512 bytes in all.",
+            },
+            FieldDoc {
+                name: "websocket.audio_rate",
+                wire: "websocket.audioRate",
+                ty: "u32",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Samples per second: 8000, 16000 or 24000 (service default 16000).",
+            },
+            FieldDoc {
+                name: "websocket.bidirectional",
+                wire: "websocket.bidirectional",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether audio that the server sends is published; false when not given.",
+            },
+            FieldDoc {
+                name: "websocket.audio_transport",
+                wire: "websocket.audioTransport",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "How audio travels. Only one official SDK sends it, and its spelling was never confirmed.",
+            },
+            FieldDoc {
+                name: "websocket.audio_transport.transport",
+                wire: "websocket.audioTransport.transport",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["binary", "json"],
+                doc: "As binary frames or inside JSON.",
+            },
+            FieldDoc {
+                name: "websocket.audio_transport.encoding",
+                wire: "websocket.audioTransport.encoding",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "How audio is written inside JSON: `base64`.",
+            },
+            FieldDoc {
+                name: "websocket.audio_transport.audio_field",
+                wire: "websocket.audioTransport.audio_field",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The member of a JSON text that holds audio for the server.",
+            },
+            FieldDoc {
+                name: "websocket.audio_transport.receive_audio_field",
+                wire: "websocket.audioTransport.receive_audio_field",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The member of a JSON text that holds audio from the server.",
+            },
+            FieldDoc {
+                name: "websocket.audio_transport.static_fields",
+                wire: "websocket.audioTransport.static_fields",
+                ty: "map",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Further members of every JSON text.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "stop_audio_connector",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project/{project}/connect/{connector_id}/stop",
+        doc: "Ends an audio connector.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "connector_id",
+                wire: "connectorId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The id that its start answered.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "start_captions",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project/{project}/captions",
+        doc: "Starts live captions of a routed session.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: true,
+                bounds: "at most 255 characters",
+                values: &[],
+                doc: "The session.",
+            },
+            FieldDoc {
+                name: "token",
+                wire: "token",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "A client token of the session with the role moderator.",
+            },
+            FieldDoc {
+                name: "language_code",
+                wire: "languageCode",
+                ty: "text",
+                required: false,
+                bounds: "a language tag such as en-US",
+                values: &[],
+                doc: "The language that is spoken (service default en-US). Known: en-US, en-AU, en-GB, es-US, zh-CN, fr-FR, fr-CA, de-DE, hi-IN, it-IT, ja-JP, ko-KR, pt-BR, th-TH.",
+            },
+            FieldDoc {
+                name: "max_duration",
+                wire: "maxDuration",
+                ty: "u32",
+                required: false,
+                bounds: "300 to 14400",
+                values: &[],
+                doc: "When they end by themselves, 300 to 14,400 seconds after their start (service default 14,400).",
+            },
+            FieldDoc {
+                name: "partial_captions",
+                wire: "partialCaptions",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether unfinished sentences come as well; true when not given.",
+            },
+            FieldDoc {
+                name: "status_callback_url",
+                wire: "statusCallbackUrl",
+                ty: "text",
+                required: false,
+                bounds: "15 to 2048 characters, an http or https URL",
+                values: &[],
+                doc: "Where changes of status are posted to, 15 to 2,048 characters.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "stop_captions",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project/{project}/captions/{captions_id}/stop",
+        doc: "Ends live captions.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "captions_id",
+                wire: "captionsId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The captions.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "get_captions",
+        kind: "http",
+        method: "GET",
+        path: "/v2/project/{project}/captions/{captions_id}",
+        doc: "Tells about live captions. Only the unified environment is known to answer it.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "captions_id",
+                wire: "captionsId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The captions.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "start_render",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project/{project}/render",
+        doc: "Loads a web page and publishes it as a stream (Experience Composer).",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionId",
+                ty: "text",
+                required: true,
+                bounds: "at most 255 characters",
+                values: &[],
+                doc: "The session.",
+            },
+            FieldDoc {
+                name: "token",
+                wire: "token",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "A client token of the session with the role publisher.",
+            },
+            FieldDoc {
+                name: "url",
+                wire: "url",
+                ty: "text",
+                required: true,
+                bounds: "15 to 2048 characters, an http or https URL",
+                values: &[],
+                doc: "The page, 15 to 2,048 characters.",
+            },
+            FieldDoc {
+                name: "max_duration",
+                wire: "maxDuration",
+                ty: "u32",
+                required: false,
+                bounds: "60 to 36000",
+                values: &[],
+                doc: "When it ends by itself, 60 to 36,000 seconds after its start (service default 7,200).",
+            },
+            FieldDoc {
+                name: "resolution",
+                wire: "resolution",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[
+                    "640x480",
+                    "480x640",
+                    "1280x720",
+                    "720x1280",
+                    "1920x1080",
+                    "1080x1920",
+                ],
+                doc: "The size of the picture (service default 1280x720).",
+            },
+            FieldDoc {
+                name: "properties",
+                wire: "properties",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "What is told about the stream.",
+            },
+            FieldDoc {
+                name: "properties.name",
+                wire: "properties.name",
+                ty: "text",
+                required: false,
+                bounds: "1 to 200 characters",
+                values: &[],
+                doc: "The name of the stream, 1 to 200 characters.",
+            },
+            FieldDoc {
+                name: "status_callback_url",
+                wire: "statusCallbackUrl",
+                ty: "text",
+                required: false,
+                bounds: "15 to 2048 characters, an http or https URL",
+                values: &[],
+                doc: "Where changes of status are posted to, 15 to 2,048 characters.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "get_render",
+        kind: "http",
+        method: "GET",
+        path: "/v2/project/{project}/render/{render_id}",
+        doc: "Tells about a render.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "render_id",
+                wire: "renderId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The render.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "list_renders",
+        kind: "http",
+        method: "GET",
+        path: "/v2/project/{project}/render",
+        doc: "Lists the renders of the project: one page of them.",
+        paged: true,
+        fields: &[
+            FieldDoc {
+                name: "offset",
+                wire: "offset",
+                ty: "u64",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "How many to skip; 0 when not given.",
+            },
+            FieldDoc {
+                name: "count",
+                wire: "count",
+                ty: "u64",
+                required: false,
+                bounds: "at most 1000",
+                values: &[],
+                doc: "How many at most, 0 to 1,000; 50 when not given.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "stop_render",
+        kind: "http",
+        method: "DELETE",
+        path: "/v2/project/{project}/render/{render_id}",
+        doc: "Ends a render.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "render_id",
+                wire: "renderId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The render.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "register_callback",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project/{project}/callback",
+        doc: "Registers a webhook. Only one official SDK has this call.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "group",
+                wire: "group",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The group of events: `archive`, `session`, `connection`, `stream`, `broadcast`, ...",
+            },
+            FieldDoc {
+                name: "event",
+                wire: "event",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The event of the group: `status`, `created`, `destroyed`, ...",
+            },
+            FieldDoc {
+                name: "url",
+                wire: "url",
+                ty: "text",
+                required: true,
+                bounds: "at most 2048 characters, an http or https URL",
+                values: &[],
+                doc: "Where it is posted to.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "list_callbacks",
+        kind: "http",
+        method: "GET",
+        path: "/v2/project/{project}/callback",
+        doc: "Lists the registered webhooks.",
+        paged: false,
+        fields: &[],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "unregister_callback",
+        kind: "http",
+        method: "DELETE",
+        path: "/v2/project/{project}/callback/{callback_id}",
+        doc: "Takes a webhook away.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "callback_id",
+                wire: "callbackId",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The webhook.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "create_project",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project",
+        doc: "Creates a project in the account.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "name",
+                wire: "name",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Its name.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "list_projects",
+        kind: "http",
+        method: "GET",
+        path: "/v2/project",
+        doc: "Lists the projects of the account.",
+        paged: false,
+        fields: &[],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "get_project",
+        kind: "http",
+        method: "GET",
+        path: "/v2/project/{project_key}",
+        doc: "Tells about a project.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "project_key",
+                wire: "projectKey",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The API key of the project.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "set_project_status",
+        kind: "http",
+        method: "PUT",
+        path: "/v2/project/{project_key}",
+        doc: "Suspends a project, or makes it active again.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "project_key",
+                wire: "projectKey",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The API key of the project.",
+            },
+            FieldDoc {
+                name: "status",
+                wire: "status",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["ACTIVE", "SUSPENDED", "VALID"],
+                doc: "Active or suspended.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "refresh_project_secret",
+        kind: "http",
+        method: "POST",
+        path: "/v2/project/{project_key}/refreshSecret",
+        doc: "Gives a project a new API secret. The old one is void at once.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "project_key",
+                wire: "projectKey",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The API key of the project.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "delete_project",
+        kind: "http",
+        method: "DELETE",
+        path: "/v2/project/{project_key}",
+        doc: "Deletes a project.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "project_key",
+                wire: "projectKey",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The API key of the project.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
         name: "generate_token",
         kind: "local",
         method: "",
         path: "",
         doc: "Makes a client token for a session, as a JWT or in the legacy T1 form. Sends nothing.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "session_id",
@@ -156,6 +2233,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "",
         doc: "Checks the signature and the validity of a client token and reads it. Sends nothing.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "token",
@@ -175,6 +2253,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "",
         doc: "Reads the API key, location and creation time out of a session id. Sends nothing.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "session_id",
@@ -184,6 +2263,64 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
                 bounds: "",
                 values: &[],
                 doc: "The session id.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "parse_webhook",
+        kind: "local",
+        method: "",
+        path: "",
+        doc: "Reads the body of a webhook as a typed event. Sends nothing.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "body",
+                wire: "body",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The body, as it came.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "opentok",
+        name: "verify_webhook",
+        kind: "local",
+        method: "",
+        path: "",
+        doc: "Checks the signature of a webhook, then reads it. Sends nothing.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "authorization",
+                wire: "authorization",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The header Authorization.",
+            },
+            FieldDoc {
+                name: "body",
+                wire: "body",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The body, byte for byte.",
+            },
+            FieldDoc {
+                name: "secret",
+                wire: "secret",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The signature secret of the webhook.",
             },
         ],
     },
@@ -201,9 +2338,401 @@ pub(crate) async fn call(
                 let request = create_session(&mut input);
                 run.call(client.create_session(request), input).await
             }
+            "start_archive" => {
+                let request = start_archive(&mut input);
+                run.call(client.start_archive(request), input).await
+            }
+            "stop_archive" => {
+                let request = stop_archive(&mut input);
+                run.call(client.stop_archive(request), input).await
+            }
+            "get_archive" => {
+                let request = get_archive(&mut input);
+                run.call(client.get_archive(request), input).await
+            }
+            "list_archives" => {
+                let request = list_archives(&mut input);
+                run.list(client.list_archives(request), input).await
+            }
+            "delete_archive" => {
+                let request = delete_archive(&mut input);
+                run.call(client.delete_archive(request), input).await
+            }
+            "set_archive_layout" => {
+                let request = set_archive_layout(&mut input);
+                run.call(client.set_archive_layout(request), input).await
+            }
+            "add_archive_stream" => {
+                let request = add_archive_stream(&mut input);
+                run.call(client.add_archive_stream(request), input).await
+            }
+            "remove_archive_stream" => {
+                let request = remove_archive_stream(&mut input);
+                run.call(client.remove_archive_stream(request), input).await
+            }
+            "set_archive_storage" => {
+                let request = set_archive_storage(&mut input);
+                run.call(client.set_archive_storage(request), input).await
+            }
+            "delete_archive_storage" => {
+                let request = delete_archive_storage(&mut input);
+                run.call(client.delete_archive_storage(request), input).await
+            }
+            "start_broadcast" => {
+                let request = start_broadcast(&mut input);
+                run.call(client.start_broadcast(request), input).await
+            }
+            "stop_broadcast" => {
+                let request = stop_broadcast(&mut input);
+                run.call(client.stop_broadcast(request), input).await
+            }
+            "get_broadcast" => {
+                let request = get_broadcast(&mut input);
+                run.call(client.get_broadcast(request), input).await
+            }
+            "list_broadcasts" => {
+                let request = list_broadcasts(&mut input);
+                run.list(client.list_broadcasts(request), input).await
+            }
+            "set_broadcast_layout" => {
+                let request = set_broadcast_layout(&mut input);
+                run.call(client.set_broadcast_layout(request), input).await
+            }
+            "add_broadcast_stream" => {
+                let request = add_broadcast_stream(&mut input);
+                run.call(client.add_broadcast_stream(request), input).await
+            }
+            "remove_broadcast_stream" => {
+                let request = remove_broadcast_stream(&mut input);
+                run.call(client.remove_broadcast_stream(request), input).await
+            }
+            "get_stream" => {
+                let request = get_stream(&mut input);
+                run.call(client.get_stream(request), input).await
+            }
+            "list_streams" => {
+                let request = list_streams(&mut input);
+                run.call(client.list_streams(request), input).await
+            }
+            "set_stream_layout_classes" => {
+                let request = set_stream_layout_classes(&mut input);
+                run.call(client.set_stream_layout_classes(request), input).await
+            }
+            "list_connections" => {
+                let request = list_connections(&mut input);
+                run.call(client.list_connections(request), input).await
+            }
+            "force_disconnect" => {
+                let request = force_disconnect(&mut input);
+                run.call(client.force_disconnect(request), input).await
+            }
+            "force_mute_stream" => {
+                let request = force_mute_stream(&mut input);
+                run.call(client.force_mute_stream(request), input).await
+            }
+            "force_mute_all" => {
+                let request = force_mute_all(&mut input);
+                run.call(client.force_mute_all(request), input).await
+            }
+            "disable_force_mute" => {
+                let request = disable_force_mute(&mut input);
+                run.call(client.disable_force_mute(request), input).await
+            }
+            "signal_session" => {
+                let request = signal_session(&mut input);
+                run.call(client.signal_session(request), input).await
+            }
+            "signal_connection" => {
+                let request = signal_connection(&mut input);
+                run.call(client.signal_connection(request), input).await
+            }
+            "play_dtmf" => {
+                let request = play_dtmf(&mut input);
+                run.call(client.play_dtmf(request), input).await
+            }
+            "play_dtmf_to_connection" => {
+                let request = play_dtmf_to_connection(&mut input);
+                run.call(client.play_dtmf_to_connection(request), input).await
+            }
+            "dial_sip" => {
+                let request = dial_sip(&mut input);
+                run.call(client.dial_sip(request), input).await
+            }
+            "start_audio_connector" => {
+                let request = start_audio_connector(&mut input);
+                run.call(client.start_audio_connector(request), input).await
+            }
+            "stop_audio_connector" => {
+                let request = stop_audio_connector(&mut input);
+                run.call(client.stop_audio_connector(request), input).await
+            }
+            "start_captions" => {
+                let request = start_captions(&mut input);
+                run.call(client.start_captions(request), input).await
+            }
+            "stop_captions" => {
+                let request = stop_captions(&mut input);
+                run.call(client.stop_captions(request), input).await
+            }
+            "get_captions" => {
+                let request = get_captions(&mut input);
+                run.call(client.get_captions(request), input).await
+            }
+            "start_render" => {
+                let request = start_render(&mut input);
+                run.call(client.start_render(request), input).await
+            }
+            "get_render" => {
+                let request = get_render(&mut input);
+                run.call(client.get_render(request), input).await
+            }
+            "list_renders" => {
+                let request = list_renders(&mut input);
+                run.list(client.list_renders(request), input).await
+            }
+            "stop_render" => {
+                let request = stop_render(&mut input);
+                run.call(client.stop_render(request), input).await
+            }
+            "register_callback" => {
+                let request = register_callback(&mut input);
+                run.call(client.register_callback(request), input).await
+            }
+            "list_callbacks" => {
+                let request = list_callbacks(&mut input);
+                run.call(client.list_callbacks(request), input).await
+            }
+            "unregister_callback" => {
+                let request = unregister_callback(&mut input);
+                run.call(client.unregister_callback(request), input).await
+            }
+            "create_project" => {
+                let request = create_project(&mut input);
+                run.call(client.create_project(request), input).await
+            }
+            "list_projects" => {
+                let request = list_projects(&mut input);
+                run.call(client.list_projects(request), input).await
+            }
+            "get_project" => {
+                let request = get_project(&mut input);
+                run.call(client.get_project(request), input).await
+            }
+            "set_project_status" => {
+                let request = set_project_status(&mut input);
+                run.call(client.set_project_status(request), input).await
+            }
+            "refresh_project_secret" => {
+                let request = refresh_project_secret(&mut input);
+                run.call(client.refresh_project_secret(request), input).await
+            }
+            "delete_project" => {
+                let request = delete_project(&mut input);
+                run.call(client.delete_project(request), input).await
+            }
             _ => return None,
         },
     )
+}
+pub(crate) fn layout(input: &mut Input) -> opentok::Layout {
+    let mut request = opentok::Layout::new({
+        let value = input.text("type", "type");
+        input.require("type", "type", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("stylesheet", "stylesheet") {
+        request.stylesheet = Some(value);
+    }
+    if let Some(value) = input
+        .text("screenshare_type", "screenshareType")
+        .map(Into::into)
+    {
+        request.screenshare_type = Some(value);
+    }
+    request
+}
+pub(crate) fn transcription_properties(
+    input: &mut Input,
+) -> opentok::TranscriptionProperties {
+    let mut request = opentok::TranscriptionProperties::new();
+    if let Some(value) = input.text("primary_language_code", "primaryLanguageCode") {
+        request.primary_language_code = Some(value);
+    }
+    if let Some(value) = input.flag("has_summary", "hasSummary") {
+        request.has_summary = Some(value);
+    }
+    request
+}
+pub(crate) fn storage_config(input: &mut Input) -> opentok::StorageConfig {
+    let mut request = opentok::StorageConfig::new();
+    if let Some(value) = input.text("access_key", "accessKey").map(Into::into) {
+        request.access_key = Some(value);
+    }
+    if let Some(value) = input.text("secret_key", "secretKey").map(Into::into) {
+        request.secret_key = Some(value);
+    }
+    if let Some(value) = input.text("bucket", "bucket") {
+        request.bucket = Some(value);
+    }
+    if let Some(value) = input.text("endpoint", "endpoint") {
+        request.endpoint = Some(value);
+    }
+    if let Some(value) = input.text("account_name", "accountName") {
+        request.account_name = Some(value);
+    }
+    if let Some(value) = input.text("account_key", "accountKey").map(Into::into) {
+        request.account_key = Some(value);
+    }
+    if let Some(value) = input.text("container", "container") {
+        request.container = Some(value);
+    }
+    if let Some(value) = input.text("domain", "domain") {
+        request.domain = Some(value);
+    }
+    request
+}
+pub(crate) fn hls_output(input: &mut Input) -> opentok::HlsOutput {
+    let mut request = opentok::HlsOutput::new();
+    if let Some(value) = input.flag("dvr", "dvr") {
+        request.dvr = Some(value);
+    }
+    if let Some(value) = input.flag("low_latency", "lowLatency") {
+        request.low_latency = Some(value);
+    }
+    request
+}
+pub(crate) fn rtmp_output(input: &mut Input) -> opentok::RtmpOutput {
+    let mut request = opentok::RtmpOutput::new(
+        {
+            let value = input.text("server_url", "serverUrl");
+            input.require("server_url", "serverUrl", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("stream_name", "streamName");
+            input.require("stream_name", "streamName", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.text("id", "id") {
+        request.id = Some(value);
+    }
+    request
+}
+pub(crate) fn outputs(input: &mut Input) -> opentok::Outputs {
+    let mut request = opentok::Outputs::new();
+    if let Some(value) = input.nested("hls", "hls", hls_output) {
+        request.hls = Some(value);
+    }
+    if let Some(value) = input.list("rtmp", "rtmp", rtmp_output) {
+        request.rtmp = value;
+    }
+    request
+}
+pub(crate) fn stream_classes(input: &mut Input) -> opentok::StreamClasses {
+    opentok::StreamClasses::new(
+        {
+            let value = input.text("id", "id");
+            input.require("id", "id", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.texts("layout_class_list", "layoutClassList");
+            input
+                .require("layout_class_list", "layoutClassList", None, value)
+                .unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn sip_auth(input: &mut Input) -> opentok::SipAuth {
+    opentok::SipAuth::new(
+        {
+            let value = input.text("username", "username");
+            input.require("username", "username", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("password", "password");
+            input.require("password", "password", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn sip(input: &mut Input) -> opentok::Sip {
+    let mut request = opentok::Sip::new({
+        let value = input.text("uri", "uri");
+        input.require("uri", "uri", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("from", "from") {
+        request.from = Some(value);
+    }
+    if let Some(value) = input.map("headers", "headers") {
+        request.headers = Some(value);
+    }
+    if let Some(value) = input.nested("auth", "auth", sip_auth) {
+        request.auth = Some(value);
+    }
+    if let Some(value) = input.flag("secure", "secure") {
+        request.secure = Some(value);
+    }
+    if let Some(value) = input.flag("video", "video") {
+        request.video = Some(value);
+    }
+    if let Some(value) = input.flag("observe_force_mute", "observeForceMute") {
+        request.observe_force_mute = Some(value);
+    }
+    if let Some(value) = input.texts("streams", "streams") {
+        request.streams = value;
+    }
+    request
+}
+pub(crate) fn audio_connector_websocket(
+    input: &mut Input,
+) -> opentok::AudioConnectorWebsocket {
+    let mut request = opentok::AudioConnectorWebsocket::new({
+        let value = input.text("uri", "uri");
+        input.require("uri", "uri", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.texts("streams", "streams") {
+        request.streams = value;
+    }
+    if let Some(value) = input.map("headers", "headers") {
+        request.headers = Some(value);
+    }
+    if let Some(value) = input.number("audio_rate", "audioRate") {
+        request.audio_rate = Some(value);
+    }
+    if let Some(value) = input.flag("bidirectional", "bidirectional") {
+        request.bidirectional = Some(value);
+    }
+    if let Some(value) = input
+        .nested("audio_transport", "audioTransport", audio_transport_settings)
+    {
+        request.audio_transport = Some(value);
+    }
+    request
+}
+pub(crate) fn audio_transport_settings(
+    input: &mut Input,
+) -> opentok::AudioTransportSettings {
+    let mut request = opentok::AudioTransportSettings::new({
+        let value = input.text("transport", "transport");
+        input.require("transport", "transport", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("encoding", "encoding") {
+        request.encoding = Some(value);
+    }
+    if let Some(value) = input.text("audio_field", "audio_field") {
+        request.audio_field = Some(value);
+    }
+    if let Some(value) = input.text("receive_audio_field", "receive_audio_field") {
+        request.receive_audio_field = Some(value);
+    }
+    if let Some(value) = input.map("static_fields", "static_fields") {
+        request.static_fields = Some(value);
+    }
+    request
+}
+pub(crate) fn render_properties(input: &mut Input) -> opentok::RenderProperties {
+    let mut request = opentok::RenderProperties::new();
+    if let Some(value) = input.text("name", "name") {
+        request.name = Some(value);
+    }
+    request
 }
 pub(crate) fn create_session(input: &mut Input) -> opentok::CreateSession {
     let mut request = opentok::CreateSession::new();
@@ -229,6 +2758,634 @@ pub(crate) fn create_session(input: &mut Input) -> opentok::CreateSession {
         request.archive_resolution = Some(value);
     }
     request
+}
+pub(crate) fn start_archive(input: &mut Input) -> opentok::StartArchive {
+    let mut request = opentok::StartArchive::new({
+        let value = input.text("session_id", "sessionId");
+        input.require("session_id", "sessionId", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("name", "name") {
+        request.name = Some(value);
+    }
+    if let Some(value) = input.flag("has_audio", "hasAudio") {
+        request.has_audio = Some(value);
+    }
+    if let Some(value) = input.flag("has_video", "hasVideo") {
+        request.has_video = Some(value);
+    }
+    if let Some(value) = input.text("output_mode", "outputMode").map(Into::into) {
+        request.output_mode = Some(value);
+    }
+    if let Some(value) = input.text("resolution", "resolution").map(Into::into) {
+        request.resolution = Some(value);
+    }
+    if let Some(value) = input.nested("layout", "layout", layout) {
+        request.layout = Some(value);
+    }
+    if let Some(value) = input.text("stream_mode", "streamMode").map(Into::into) {
+        request.stream_mode = Some(value);
+    }
+    if let Some(value) = input.text("multi_archive_tag", "multiArchiveTag") {
+        request.multi_archive_tag = Some(value);
+    }
+    if let Some(value) = input.number("max_bitrate", "maxBitrate") {
+        request.max_bitrate = Some(value);
+    }
+    if let Some(value) = input.number("quantization_parameter", "quantizationParameter")
+    {
+        request.quantization_parameter = Some(value);
+    }
+    if let Some(value) = input.flag("has_transcription", "hasTranscription") {
+        request.has_transcription = Some(value);
+    }
+    if let Some(value) = input
+        .nested(
+            "transcription_properties",
+            "transcriptionProperties",
+            transcription_properties,
+        )
+    {
+        request.transcription_properties = Some(value);
+    }
+    request
+}
+pub(crate) fn stop_archive(input: &mut Input) -> opentok::StopArchive {
+    opentok::StopArchive::new({
+        let value = input.text("archive_id", "archiveId");
+        input.require("archive_id", "archiveId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn get_archive(input: &mut Input) -> opentok::GetArchive {
+    opentok::GetArchive::new({
+        let value = input.text("archive_id", "archiveId");
+        input.require("archive_id", "archiveId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn list_archives(input: &mut Input) -> opentok::ListArchives {
+    let mut request = opentok::ListArchives::new();
+    if let Some(value) = input.number("offset", "offset") {
+        request.offset = Some(value);
+    }
+    if let Some(value) = input.number("count", "count") {
+        request.count = Some(value);
+    }
+    if let Some(value) = input.text("session_id", "sessionId") {
+        request.session_id = Some(value);
+    }
+    request
+}
+pub(crate) fn delete_archive(input: &mut Input) -> opentok::DeleteArchive {
+    opentok::DeleteArchive::new({
+        let value = input.text("archive_id", "archiveId");
+        input.require("archive_id", "archiveId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn set_archive_layout(input: &mut Input) -> opentok::SetArchiveLayout {
+    let mut request = opentok::SetArchiveLayout::new(
+        {
+            let value = input.text("archive_id", "archiveId");
+            input.require("archive_id", "archiveId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("type", "type");
+            input.require("type", "type", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.text("stylesheet", "stylesheet") {
+        request.stylesheet = Some(value);
+    }
+    if let Some(value) = input
+        .text("screenshare_type", "screenshareType")
+        .map(Into::into)
+    {
+        request.screenshare_type = Some(value);
+    }
+    request
+}
+pub(crate) fn add_archive_stream(input: &mut Input) -> opentok::AddArchiveStream {
+    let mut request = opentok::AddArchiveStream::new(
+        {
+            let value = input.text("archive_id", "archiveId");
+            input.require("archive_id", "archiveId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("add_stream", "addStream");
+            input.require("add_stream", "addStream", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.flag("has_audio", "hasAudio") {
+        request.has_audio = Some(value);
+    }
+    if let Some(value) = input.flag("has_video", "hasVideo") {
+        request.has_video = Some(value);
+    }
+    request
+}
+pub(crate) fn remove_archive_stream(input: &mut Input) -> opentok::RemoveArchiveStream {
+    opentok::RemoveArchiveStream::new(
+        {
+            let value = input.text("archive_id", "archiveId");
+            input.require("archive_id", "archiveId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("remove_stream", "removeStream");
+            input
+                .require("remove_stream", "removeStream", None, value)
+                .unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn set_archive_storage(input: &mut Input) -> opentok::SetArchiveStorage {
+    let mut request = opentok::SetArchiveStorage::new(
+        {
+            let value = input.text("type", "type");
+            input.require("type", "type", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.nested("config", "config", storage_config);
+            input
+                .require("config", "config", None, value)
+                .unwrap_or_else(|| storage_config(&mut Input::default()))
+        },
+    );
+    if let Some(value) = input.text("fallback", "fallback").map(Into::into) {
+        request.fallback = Some(value);
+    }
+    request
+}
+pub(crate) fn delete_archive_storage(
+    _input: &mut Input,
+) -> opentok::DeleteArchiveStorage {
+    opentok::DeleteArchiveStorage::new()
+}
+pub(crate) fn start_broadcast(input: &mut Input) -> opentok::StartBroadcast {
+    let mut request = opentok::StartBroadcast::new(
+        {
+            let value = input.text("session_id", "sessionId");
+            input.require("session_id", "sessionId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.nested("outputs", "outputs", outputs);
+            input
+                .require("outputs", "outputs", None, value)
+                .unwrap_or_else(|| outputs(&mut Input::default()))
+        },
+    );
+    if let Some(value) = input.nested("layout", "layout", layout) {
+        request.layout = Some(value);
+    }
+    if let Some(value) = input.number("max_duration", "maxDuration") {
+        request.max_duration = Some(value);
+    }
+    if let Some(value) = input.number("max_bitrate", "maxBitrate") {
+        request.max_bitrate = Some(value);
+    }
+    if let Some(value) = input.text("resolution", "resolution").map(Into::into) {
+        request.resolution = Some(value);
+    }
+    if let Some(value) = input.text("stream_mode", "streamMode").map(Into::into) {
+        request.stream_mode = Some(value);
+    }
+    if let Some(value) = input.text("multi_broadcast_tag", "multiBroadcastTag") {
+        request.multi_broadcast_tag = Some(value);
+    }
+    if let Some(value) = input.flag("has_audio", "hasAudio") {
+        request.has_audio = Some(value);
+    }
+    if let Some(value) = input.flag("has_video", "hasVideo") {
+        request.has_video = Some(value);
+    }
+    request
+}
+pub(crate) fn stop_broadcast(input: &mut Input) -> opentok::StopBroadcast {
+    opentok::StopBroadcast::new({
+        let value = input.text("broadcast_id", "broadcastId");
+        input.require("broadcast_id", "broadcastId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn get_broadcast(input: &mut Input) -> opentok::GetBroadcast {
+    opentok::GetBroadcast::new({
+        let value = input.text("broadcast_id", "broadcastId");
+        input.require("broadcast_id", "broadcastId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn list_broadcasts(input: &mut Input) -> opentok::ListBroadcasts {
+    let mut request = opentok::ListBroadcasts::new();
+    if let Some(value) = input.number("offset", "offset") {
+        request.offset = Some(value);
+    }
+    if let Some(value) = input.number("count", "count") {
+        request.count = Some(value);
+    }
+    if let Some(value) = input.text("session_id", "sessionId") {
+        request.session_id = Some(value);
+    }
+    request
+}
+pub(crate) fn set_broadcast_layout(input: &mut Input) -> opentok::SetBroadcastLayout {
+    let mut request = opentok::SetBroadcastLayout::new(
+        {
+            let value = input.text("broadcast_id", "broadcastId");
+            input.require("broadcast_id", "broadcastId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("type", "type");
+            input.require("type", "type", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.text("stylesheet", "stylesheet") {
+        request.stylesheet = Some(value);
+    }
+    if let Some(value) = input
+        .text("screenshare_type", "screenshareType")
+        .map(Into::into)
+    {
+        request.screenshare_type = Some(value);
+    }
+    request
+}
+pub(crate) fn add_broadcast_stream(input: &mut Input) -> opentok::AddBroadcastStream {
+    let mut request = opentok::AddBroadcastStream::new(
+        {
+            let value = input.text("broadcast_id", "broadcastId");
+            input.require("broadcast_id", "broadcastId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("add_stream", "addStream");
+            input.require("add_stream", "addStream", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.flag("has_audio", "hasAudio") {
+        request.has_audio = Some(value);
+    }
+    if let Some(value) = input.flag("has_video", "hasVideo") {
+        request.has_video = Some(value);
+    }
+    request
+}
+pub(crate) fn remove_broadcast_stream(
+    input: &mut Input,
+) -> opentok::RemoveBroadcastStream {
+    opentok::RemoveBroadcastStream::new(
+        {
+            let value = input.text("broadcast_id", "broadcastId");
+            input.require("broadcast_id", "broadcastId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("remove_stream", "removeStream");
+            input
+                .require("remove_stream", "removeStream", None, value)
+                .unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn get_stream(input: &mut Input) -> opentok::GetStream {
+    opentok::GetStream::new(
+        {
+            let value = input.text("session_id", "sessionId");
+            input.require("session_id", "sessionId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("stream_id", "streamId");
+            input.require("stream_id", "streamId", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn list_streams(input: &mut Input) -> opentok::ListStreams {
+    opentok::ListStreams::new({
+        let value = input.text("session_id", "sessionId");
+        input.require("session_id", "sessionId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn set_stream_layout_classes(
+    input: &mut Input,
+) -> opentok::SetStreamLayoutClasses {
+    opentok::SetStreamLayoutClasses::new(
+        {
+            let value = input.text("session_id", "sessionId");
+            input.require("session_id", "sessionId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.list("items", "items", stream_classes);
+            input.require("items", "items", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn list_connections(input: &mut Input) -> opentok::ListConnections {
+    opentok::ListConnections::new({
+        let value = input.text("session_id", "sessionId");
+        input.require("session_id", "sessionId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn force_disconnect(input: &mut Input) -> opentok::ForceDisconnect {
+    opentok::ForceDisconnect::new(
+        {
+            let value = input.text("session_id", "sessionId");
+            input.require("session_id", "sessionId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("connection_id", "connectionId");
+            input
+                .require("connection_id", "connectionId", None, value)
+                .unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn force_mute_stream(input: &mut Input) -> opentok::ForceMuteStream {
+    opentok::ForceMuteStream::new(
+        {
+            let value = input.text("session_id", "sessionId");
+            input.require("session_id", "sessionId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("stream_id", "streamId");
+            input.require("stream_id", "streamId", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn force_mute_all(input: &mut Input) -> opentok::ForceMuteAll {
+    let mut request = opentok::ForceMuteAll::new({
+        let value = input.text("session_id", "sessionId");
+        input.require("session_id", "sessionId", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.texts("excluded_stream_ids", "excludedStreamIds") {
+        request.excluded_stream_ids = value;
+    }
+    request
+}
+pub(crate) fn disable_force_mute(input: &mut Input) -> opentok::DisableForceMute {
+    opentok::DisableForceMute::new({
+        let value = input.text("session_id", "sessionId");
+        input.require("session_id", "sessionId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn signal_session(input: &mut Input) -> opentok::SignalSession {
+    opentok::SignalSession::new(
+        {
+            let value = input.text("session_id", "sessionId");
+            input.require("session_id", "sessionId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("type", "type");
+            input.require("type", "type", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("data", "data");
+            input.require("data", "data", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn signal_connection(input: &mut Input) -> opentok::SignalConnection {
+    opentok::SignalConnection::new(
+        {
+            let value = input.text("session_id", "sessionId");
+            input.require("session_id", "sessionId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("connection_id", "connectionId");
+            input
+                .require("connection_id", "connectionId", None, value)
+                .unwrap_or_default()
+        },
+        {
+            let value = input.text("type", "type");
+            input.require("type", "type", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("data", "data");
+            input.require("data", "data", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn play_dtmf(input: &mut Input) -> opentok::PlayDtmf {
+    opentok::PlayDtmf::new(
+        {
+            let value = input.text("session_id", "sessionId");
+            input.require("session_id", "sessionId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("digits", "digits");
+            input.require("digits", "digits", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn play_dtmf_to_connection(
+    input: &mut Input,
+) -> opentok::PlayDtmfToConnection {
+    opentok::PlayDtmfToConnection::new(
+        {
+            let value = input.text("session_id", "sessionId");
+            input.require("session_id", "sessionId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("connection_id", "connectionId");
+            input
+                .require("connection_id", "connectionId", None, value)
+                .unwrap_or_default()
+        },
+        {
+            let value = input.text("digits", "digits");
+            input.require("digits", "digits", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn dial_sip(input: &mut Input) -> opentok::DialSip {
+    opentok::DialSip::new(
+        {
+            let value = input.text("session_id", "sessionId");
+            input.require("session_id", "sessionId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("token", "token");
+            input.require("token", "token", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.nested("sip", "sip", sip);
+            input
+                .require("sip", "sip", None, value)
+                .unwrap_or_else(|| sip(&mut Input::default()))
+        },
+    )
+}
+pub(crate) fn start_audio_connector(input: &mut Input) -> opentok::StartAudioConnector {
+    opentok::StartAudioConnector::new(
+        {
+            let value = input.text("session_id", "sessionId");
+            input.require("session_id", "sessionId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("token", "token");
+            input.require("token", "token", None, value).unwrap_or_default()
+        },
+        {
+            let value = input
+                .nested("websocket", "websocket", audio_connector_websocket);
+            input
+                .require("websocket", "websocket", None, value)
+                .unwrap_or_else(|| audio_connector_websocket(&mut Input::default()))
+        },
+    )
+}
+pub(crate) fn stop_audio_connector(input: &mut Input) -> opentok::StopAudioConnector {
+    opentok::StopAudioConnector::new({
+        let value = input.text("connector_id", "connectorId");
+        input.require("connector_id", "connectorId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn start_captions(input: &mut Input) -> opentok::StartCaptions {
+    let mut request = opentok::StartCaptions::new(
+        {
+            let value = input.text("session_id", "sessionId");
+            input.require("session_id", "sessionId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("token", "token");
+            input.require("token", "token", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.text("language_code", "languageCode") {
+        request.language_code = Some(value);
+    }
+    if let Some(value) = input.number("max_duration", "maxDuration") {
+        request.max_duration = Some(value);
+    }
+    if let Some(value) = input.flag("partial_captions", "partialCaptions") {
+        request.partial_captions = Some(value);
+    }
+    if let Some(value) = input.text("status_callback_url", "statusCallbackUrl") {
+        request.status_callback_url = Some(value);
+    }
+    request
+}
+pub(crate) fn stop_captions(input: &mut Input) -> opentok::StopCaptions {
+    opentok::StopCaptions::new({
+        let value = input.text("captions_id", "captionsId");
+        input.require("captions_id", "captionsId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn get_captions(input: &mut Input) -> opentok::GetCaptions {
+    opentok::GetCaptions::new({
+        let value = input.text("captions_id", "captionsId");
+        input.require("captions_id", "captionsId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn start_render(input: &mut Input) -> opentok::StartRender {
+    let mut request = opentok::StartRender::new(
+        {
+            let value = input.text("session_id", "sessionId");
+            input.require("session_id", "sessionId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("token", "token");
+            input.require("token", "token", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("url", "url");
+            input.require("url", "url", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.number("max_duration", "maxDuration") {
+        request.max_duration = Some(value);
+    }
+    if let Some(value) = input.text("resolution", "resolution").map(Into::into) {
+        request.resolution = Some(value);
+    }
+    if let Some(value) = input.nested("properties", "properties", render_properties) {
+        request.properties = Some(value);
+    }
+    if let Some(value) = input.text("status_callback_url", "statusCallbackUrl") {
+        request.status_callback_url = Some(value);
+    }
+    request
+}
+pub(crate) fn get_render(input: &mut Input) -> opentok::GetRender {
+    opentok::GetRender::new({
+        let value = input.text("render_id", "renderId");
+        input.require("render_id", "renderId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn list_renders(input: &mut Input) -> opentok::ListRenders {
+    let mut request = opentok::ListRenders::new();
+    if let Some(value) = input.number("offset", "offset") {
+        request.offset = Some(value);
+    }
+    if let Some(value) = input.number("count", "count") {
+        request.count = Some(value);
+    }
+    request
+}
+pub(crate) fn stop_render(input: &mut Input) -> opentok::StopRender {
+    opentok::StopRender::new({
+        let value = input.text("render_id", "renderId");
+        input.require("render_id", "renderId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn register_callback(input: &mut Input) -> opentok::RegisterCallback {
+    opentok::RegisterCallback::new(
+        {
+            let value = input.text("group", "group");
+            input.require("group", "group", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("event", "event");
+            input.require("event", "event", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("url", "url");
+            input.require("url", "url", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn list_callbacks(_input: &mut Input) -> opentok::ListCallbacks {
+    opentok::ListCallbacks::new()
+}
+pub(crate) fn unregister_callback(input: &mut Input) -> opentok::UnregisterCallback {
+    opentok::UnregisterCallback::new({
+        let value = input.text("callback_id", "callbackId");
+        input.require("callback_id", "callbackId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn create_project(input: &mut Input) -> opentok::CreateProject {
+    let mut request = opentok::CreateProject::new();
+    if let Some(value) = input.text("name", "name") {
+        request.name = Some(value);
+    }
+    request
+}
+pub(crate) fn list_projects(_input: &mut Input) -> opentok::ListProjects {
+    opentok::ListProjects::new()
+}
+pub(crate) fn get_project(input: &mut Input) -> opentok::GetProject {
+    opentok::GetProject::new({
+        let value = input.text("project_key", "projectKey");
+        input.require("project_key", "projectKey", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn set_project_status(input: &mut Input) -> opentok::SetProjectStatus {
+    opentok::SetProjectStatus::new(
+        {
+            let value = input.text("project_key", "projectKey");
+            input.require("project_key", "projectKey", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("status", "status");
+            input.require("status", "status", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn refresh_project_secret(
+    input: &mut Input,
+) -> opentok::RefreshProjectSecret {
+    opentok::RefreshProjectSecret::new({
+        let value = input.text("project_key", "projectKey");
+        input.require("project_key", "projectKey", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn delete_project(input: &mut Input) -> opentok::DeleteProject {
+    opentok::DeleteProject::new({
+        let value = input.text("project_key", "projectKey");
+        input.require("project_key", "projectKey", None, value).unwrap_or_default()
+    })
 }
 pub(crate) fn generate_token(input: &mut Input) -> opentok::GenerateToken {
     let mut request = opentok::GenerateToken::new({
@@ -268,4 +3425,28 @@ pub(crate) fn decode_session_id(input: &mut Input) -> opentok::DecodeSessionId {
         let value = input.text("session_id", "session_id");
         input.require("session_id", "session_id", None, value).unwrap_or_default()
     })
+}
+pub(crate) fn parse_webhook(input: &mut Input) -> opentok::ParseWebhook {
+    opentok::ParseWebhook::new({
+        let value = input.text("body", "body");
+        input.require("body", "body", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn verify_webhook(input: &mut Input) -> opentok::VerifyWebhook {
+    opentok::VerifyWebhook::new(
+        {
+            let value = input.text("authorization", "authorization");
+            input
+                .require("authorization", "authorization", None, value)
+                .unwrap_or_default()
+        },
+        {
+            let value = input.text("body", "body");
+            input.require("body", "body", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("secret", "secret");
+            input.require("secret", "secret", None, value).unwrap_or_default()
+        },
+    )
 }

@@ -11,6 +11,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "",
         doc: "Calls any method by its name, with any parameters.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "method",
@@ -39,6 +40,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "",
         doc: "Sends any method as a notification: the server does not answer, not even with an error.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "method",
@@ -67,6 +69,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "",
         doc: "Tells which methods the server permits on this connection.",
+        paged: false,
         fields: &[],
     },
     OperationDoc {
@@ -76,6 +79,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "2025.2.0/RequestSimulcastRid",
         doc: "Asks for an encoding of the simulcast video of one sender or of all.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "rid",
@@ -104,6 +108,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "2025.2.0/RequestSpotlightRid",
         doc: "Asks for the encodings of the spotlight: one for those in focus, one for the others.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "spotlight_focus_rid",
@@ -141,6 +146,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "2025.2.0/ResetSpotlightRid",
         doc: "Leaves the encodings of the spotlight to the server again.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "send_connection_id",
@@ -160,6 +166,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "2025.2.0/PutSignalingNotifyMetadata",
         doc: "Replaces the metadata that others see of this connection. The answer is kept as JSON: its shape is not documented.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "metadata",
@@ -188,6 +195,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         method: "",
         path: "2025.2.0/PutSignalingNotifyMetadataItem",
         doc: "Sets one item of the metadata that others see of this connection. The answer is kept as JSON: its shape is not documented.",
+        paged: false,
         fields: &[
             FieldDoc {
                 name: "key",

@@ -1,5 +1,8 @@
 //! Kinesis Video Streams signaling.
 
+mod live;
+mod offline;
+
 use kvs_signaling::{Client, Credentials, Error, NameValue};
 use rtc_core::{Rule, Violation, Violations};
 use serde_json::Value;
@@ -8,6 +11,8 @@ use super::configure;
 use crate::generated::kvs_signaling as generated;
 use crate::input::Input;
 use crate::outcome::{Outcome, Run};
+
+pub(crate) use live::converse;
 
 fn client(run: &Run) -> kvs_signaling::Result<Client> {
     let own = |name, variable| run.optional_credential(name, variable).filter(|value| !value.is_empty());
@@ -31,11 +36,19 @@ fn client(run: &Run) -> kvs_signaling::Result<Client> {
         {
             builder = builder.signaling_endpoint(url);
         }
+        if let Some(url) =
+            own("endpoint_url_kinesis_video_webrtc_storage", "AWS_ENDPOINT_URL_KINESIS_VIDEO_WEBRTC_STORAGE")
+        {
+            builder = builder.storage_endpoint(url);
+        }
         let is_on =
             |name, variable| own(name, variable).is_some_and(|value| value.eq_ignore_ascii_case("true"));
         builder = builder
             .use_fips(is_on("use_fips_endpoint", "AWS_USE_FIPS_ENDPOINT"))
             .use_dual_stack(is_on("use_dualstack_endpoint", "AWS_USE_DUALSTACK_ENDPOINT"));
+    }
+    if let Some(connector) = &run.connector {
+        builder = builder.connector(connector.clone());
     }
     builder.build()
 }
@@ -53,6 +66,10 @@ pub(super) async fn run(operation: &str, mut input: Input, run: &Run) -> Option<
             let checked = input.check(request.validate()).map_err(Error::from);
             return Some(run.local(checked.and_then(|()| Client::stun_url(request))));
         }
+        "parse_event" => return Some(offline::receive(input, run)),
+        "ice_buffering" => return Some(offline::receive(input, run)),
+        "decode_frame" => return Some(offline::decode_frame(input, run)),
+        live if live::is_live(live) => return Some(live::run(live, input, run).await),
         known if generated::OPERATIONS.iter().any(|o| o.name == known) => {}
         _ => return None,
     }
@@ -107,11 +124,11 @@ pub(super) async fn run(operation: &str, mut input: Input, run: &Run) -> Option<
     Some(local)
 }
 
-/// The endpoint of a presigned URL is the channel's WebSocket, not the base of the client's calls.
+/// The endpoint of a presigned URL or of a connection is the channel's WebSocket, not the base of the client's calls.
 fn without_socket(operation: &str, run: &Run) -> (Option<String>, Run) {
-    let is_socket = |url: &&String| url.starts_with("wss:") || url.starts_with("ws:");
-    let socket =
-        run.endpoint.as_ref().filter(|_| operation.starts_with("presign_")).filter(is_socket).cloned();
+    let has_socket = operation.starts_with("presign_") || live::is_live(operation);
+    let is_socket = |url: &&String| has_socket && live::is_socket(operation, url);
+    let socket = run.endpoint.as_ref().filter(is_socket).cloned();
     let mut run = run.clone();
     if socket.is_some() {
         run.endpoint = None;

@@ -8,18 +8,75 @@ use crate::input::Input;
 use crate::outcome::{Outcome, Run};
 
 fn client(run: &Run) -> opentok::Result<Client> {
-    let credentials = Credentials::new(
-        run.credential("api_key", "OPENTOK_API_KEY"),
-        run.credential("api_secret", "OPENTOK_API_SECRET"),
-    );
-    configure!(Client::builder(credentials), run, "OPENTOK_ENDPOINT").build()
+    let pair = |key, key_variable, secret, secret_variable| {
+        Credentials::new(run.credential(key, key_variable), run.credential(secret, secret_variable))
+    };
+    let credentials = match application(run)? {
+        Some(application) => application,
+        None => pair("api_key", "OPENTOK_API_KEY", "api_secret", "OPENTOK_API_SECRET"),
+    };
+    let mut builder = Client::builder(credentials);
+    if run.optional_credential("account_key", "OPENTOK_ACCOUNT_KEY").is_some() {
+        let account = ["account_key", "OPENTOK_ACCOUNT_KEY", "account_secret", "OPENTOK_ACCOUNT_SECRET"];
+        let [key, key_variable, secret, secret_variable] = account;
+        builder = builder.account(pair(key, key_variable, secret, secret_variable));
+    }
+    configure!(builder, run, "OPENTOK_ENDPOINT").build()
+}
+
+/// The application of the unified environment. A key given with the call comes before the environment's.
+fn application(run: &Run) -> opentok::Result<Option<Credentials>> {
+    let with_key = run.credentials.contains_key("api_key");
+    let id = run.optional_credential("application_id", "OPENTOK_APPLICATION_ID");
+    let Some(id) = id.filter(|_| !with_key) else { return Ok(None) };
+    let key = match run.credentials.get("private_key") {
+        Some(key) => key.clone(),
+        None => {
+            let path = run.variable("OPENTOK_PRIVATE_KEY_FILE").unwrap_or_default();
+            std::fs::read_to_string(path).map_err(|error| {
+                let message = format!("the file that OPENTOK_PRIVATE_KEY_FILE names cannot be read: {error}");
+                rtc_core::AuthError::new(message)
+            })?
+        }
+    };
+    Ok(Some(Credentials::application(id, key)))
+}
+
+/// `Client::verify_webhook` by the clock of the run.
+fn verify(request: opentok::VerifyWebhook, run: &Run) -> opentok::Result<opentok::WebhookEvent> {
+    let mut verifier = opentok::WebhookVerifier::new(request.secret)?;
+    if let Some(clock) = &run.clock {
+        verifier = verifier.clock(clock.clone());
+    }
+    verifier.verify(request.authorization.expose(), request.body.as_bytes())
+}
+
+/// What needs no client.
+fn pure(operation: &str, mut input: Input, run: &Run) -> Option<Outcome> {
+    Some(match operation {
+        "decode_session_id" => {
+            let request = generated::decode_session_id(&mut input);
+            let checked = input.check(request.validate()).map_err(opentok::Error::from);
+            run.local(checked.and_then(|()| Client::decode_session_id(request)))
+        }
+        "parse_webhook" => {
+            input.json_as_text("body");
+            let request = generated::parse_webhook(&mut input);
+            let checked = input.check(request.validate()).map_err(opentok::Error::from);
+            run.local(checked.and_then(|()| Client::parse_webhook(request)))
+        }
+        "verify_webhook" => {
+            let request = generated::verify_webhook(&mut input);
+            let checked = input.check(request.validate()).map_err(opentok::Error::from);
+            run.local(checked.and_then(|()| verify(request, run)))
+        }
+        _ => return None,
+    })
 }
 
 pub(super) async fn run(operation: &str, mut input: Input, run: &Run) -> Option<Outcome> {
-    if operation == "decode_session_id" {
-        let request = generated::decode_session_id(&mut input);
-        let checked = input.check(request.validate()).map_err(opentok::Error::from);
-        return Some(run.local(checked.and_then(|()| Client::decode_session_id(request))));
+    if matches!(operation, "decode_session_id" | "parse_webhook" | "verify_webhook") {
+        return pure(operation, input, run);
     }
     let client = match client(run) {
         Ok(client) => client,

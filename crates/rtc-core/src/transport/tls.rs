@@ -43,6 +43,11 @@ impl<T> Lazy<T> {
     }
 }
 
+/// The cryptography of the chosen back end.
+pub(crate) fn provider() -> CryptoProvider {
+    backend::default_provider()
+}
+
 /// Parsed TLS options. Cheap to clone; clones share what is built from them, TLS sessions included.
 #[derive(Clone)]
 pub(crate) struct TlsOptions(Arc<Parsed>);
@@ -63,7 +68,7 @@ impl TlsOptions {
         extra_roots_pem: &[Vec<u8>],
         client_identity_pem: Option<&Secret>,
     ) -> Result<Self, String> {
-        let provider = Arc::new(backend::default_provider());
+        let provider = Arc::new(provider());
         let mut roots = Vec::new();
         for pem in extra_roots_pem {
             roots.extend(certificates("root_certificate_pem", pem)?);

@@ -48,6 +48,61 @@ pub fn segment(text: &str) -> bool {
     !matches!(text, "" | "." | "..")
 }
 
+/// No white space.
+#[must_use]
+pub fn no_white_space(text: &str) -> bool {
+    !text.contains(char::is_whitespace)
+}
+
+/// What DTMF can play: digits, `*`, `#`, and `p` for a pause.
+#[must_use]
+pub fn dtmf(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'*' | b'#' | b'p'))
+}
+
+/// The form of a language tag (BCP 47): `en`, `en-US`.
+#[must_use]
+pub fn language_tag(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let first = parts.next().unwrap_or_default();
+    matches!(first.len(), 2..=8)
+        && first.bytes().all(|b| b.is_ascii_alphabetic())
+        && parts.all(|part| matches!(part.len(), 1..=8) && alphanumeric(part))
+}
+
+/// An `http` or `https` URL, as far as its beginning tells.
+#[must_use]
+pub fn http_url(text: &str) -> bool {
+    after(text, &["http://", "https://"])
+}
+
+/// A `ws` or `wss` URL, as far as its beginning tells.
+#[must_use]
+pub fn ws_url(text: &str) -> bool {
+    after(text, &["ws://", "wss://"])
+}
+
+/// An `rtmp` or `rtmps` URL, as far as its beginning tells.
+#[must_use]
+pub fn rtmp_url(text: &str) -> bool {
+    after(text, &["rtmp://", "rtmps://"])
+}
+
+/// A `sip` or `sips` URI, as far as its beginning tells.
+#[must_use]
+pub fn sip_uri(text: &str) -> bool {
+    after(text, &["sip:", "sips:"])
+}
+
+/// One of the beginnings in any case, then something without white space and control characters.
+fn after(text: &str, beginnings: &[&str]) -> bool {
+    let rest = beginnings.iter().find_map(|beginning| {
+        let (head, rest) = text.split_at_checked(beginning.len())?;
+        head.eq_ignore_ascii_case(beginning).then_some(rest)
+    });
+    rest.is_some_and(|rest| !rest.is_empty() && no_white_space(rest) && printable(rest))
+}
+
 /// A calendar date `YYYY-MM-DD`.
 #[must_use]
 pub fn date(text: &str) -> bool {

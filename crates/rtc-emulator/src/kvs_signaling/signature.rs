@@ -3,40 +3,117 @@
 use std::time::{Duration, SystemTime};
 
 use hmac::{Hmac, KeyInit, Mac};
-use http::{StatusCode, request::Parts};
+use http::request::Parts;
 use sha2::{Digest, Sha256};
 
-use super::Refusal;
+use super::refusal::Refusal;
 use crate::credentials::{KVS_ACCESS_KEY_ID, KVS_REGION, KVS_SECRET_ACCESS_KEY};
-use crate::routing::{decode, pairs};
+use crate::routing::decode;
 use crate::time::parse_rfc3339;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SKEW: Duration = Duration::from_secs(300);
 
-/// The members of an `Authorization` header.
-struct Authorization<'a> {
+/// How long a presigned URL may be valid, in seconds.
+const MAX_EXPIRES: u64 = 604_800;
+
+/// What a signature says about itself, in a header or in a query.
+struct Claim<'a> {
     scope: Vec<&'a str>,
     signed_headers: Vec<&'a str>,
     signature: &'a str,
+    stamp: String,
+    /// For how long it is valid.
+    life: Duration,
 }
 
 fn refuse(name: &'static str, message: impl Into<String>) -> Refusal {
-    Refusal::new(StatusCode::FORBIDDEN, name, message)
+    Refusal::new(name, message)
 }
 
-impl<'a> Authorization<'a> {
-    fn read(text: &'a str) -> Option<Self> {
-        let members = text.strip_prefix(ALGORITHM)?.strip_prefix(' ')?;
+fn incomplete(message: &str) -> Refusal {
+    refuse("IncompleteSignatureException", message)
+}
+
+impl<'a> Claim<'a> {
+    fn of_header(text: &'a str, stamp: Option<String>) -> Result<Self, Refusal> {
+        let wrong =
+            || incomplete("Authorization header requires 'Credential', 'SignedHeaders' and 'Signature'");
+        let members =
+            text.strip_prefix(ALGORITHM).and_then(|rest| rest.strip_prefix(' ')).ok_or_else(wrong)?;
         let member = |name: &str| {
             let mut all = members.split(',').filter_map(|member| member.trim().split_once('='));
-            all.find(|(known, _)| *known == name).map(|(_, value)| value)
+            all.find(|(known, _)| *known == name).map(|(_, value)| value).ok_or_else(wrong)
         };
-        Some(Self {
+        Ok(Self {
             scope: member("Credential")?.split('/').collect(),
             signed_headers: member("SignedHeaders")?.split(';').collect(),
             signature: member("Signature")?,
+            stamp: stamp
+                .ok_or_else(|| incomplete("Authorization header requires existence of X-Amz-Date"))?,
+            life: SKEW,
         })
+    }
+
+    fn of_query(query: &'a [(String, String)]) -> Result<Self, Refusal> {
+        let member = |name: &str| {
+            let mut all = query.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
+            match (all.next(), all.next()) {
+                (Some(value), None) => Ok(value),
+                (None, _) => Err(incomplete(&format!("AWS query-string parameters must include '{name}'."))),
+                _ => Err(incomplete(&format!("'{name}' is there more than once."))),
+            }
+        };
+        if member("X-Amz-Algorithm")? != ALGORITHM {
+            return Err(incomplete(&format!("X-Amz-Algorithm must be {ALGORITHM}.")));
+        }
+        let expires = member("X-Amz-Expires")?.parse().ok().filter(|n| (1..=MAX_EXPIRES).contains(n));
+        Ok(Self {
+            scope: member("X-Amz-Credential")?.split('/').collect(),
+            signed_headers: member("X-Amz-SignedHeaders")?.split(';').collect(),
+            signature: member("X-Amz-Signature")?,
+            stamp: member("X-Amz-Date")?.to_owned(),
+            life: expires
+                .map(Duration::from_secs)
+                .ok_or_else(|| incomplete("X-Amz-Expires must be 1 to 604800 seconds."))?,
+        })
+    }
+
+    /// Everything but the signature itself; gives the day of the scope.
+    fn check(&self, now: SystemTime) -> Result<&'a str, Refusal> {
+        let [key_id, day, region, service, terminator] = self.scope[..] else {
+            return Err(incomplete("Credential must have exactly 5 slash-delimited elements"));
+        };
+        if key_id != KVS_ACCESS_KEY_ID {
+            return Err(refuse(
+                "UnrecognizedClientException",
+                "The security token included in the request is invalid.",
+            ));
+        }
+        let at = instant(&self.stamp).ok_or_else(|| incomplete("Date must be in ISO-8601 'basic format'"))?;
+        check_time(&self.stamp, at, self.life, now)?;
+        if !self.stamp.starts_with(day) || day.len() != 8 {
+            return Err(refuse(
+                "InvalidSignatureException",
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date",
+            ));
+        }
+        if (region, service, terminator) != (KVS_REGION, "kinesisvideo", "aws4_request") {
+            let message = format!(
+                "Credential should be scoped to a valid region, not '{region}', and to service 'kinesisvideo'."
+            );
+            return Err(refuse("InvalidSignatureException", message));
+        }
+        Ok(day)
+    }
+
+    fn compare(&self, day: &str, canonical: &str) -> Result<(), Refusal> {
+        let expected = sign(day, &self.stamp, canonical);
+        if same(expected.as_bytes(), self.signature.as_bytes()) {
+            return Ok(());
+        }
+        let message = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
+        Err(refuse("InvalidSignatureException", message))
     }
 }
 
@@ -45,57 +122,42 @@ pub(super) fn verify(parts: &Parts, body: &[u8], now: SystemTime) -> Result<(), 
     let Some(header) = parts.headers.get("authorization") else {
         return Err(refuse("MissingAuthenticationTokenException", "Missing Authentication Token"));
     };
-    let incomplete = |what: &str| refuse("IncompleteSignatureException", what);
     let text = header.to_str().map_err(|_| incomplete("Authorization header is not text"))?;
-    let auth = Authorization::read(text).ok_or_else(|| {
-        incomplete("Authorization header requires 'Credential', 'SignedHeaders' and 'Signature'")
-    })?;
-    let [key_id, day, region, service, terminator] = auth.scope[..] else {
-        return Err(incomplete("Credential must have exactly 5 slash-delimited elements"));
-    };
-    if key_id != KVS_ACCESS_KEY_ID {
-        return Err(refuse(
-            "UnrecognizedClientException",
-            "The security token included in the request is invalid.",
-        ));
-    }
-    let stamp = value(parts, "x-amz-date")
-        .ok_or_else(|| incomplete("Authorization header requires existence of X-Amz-Date"))?;
-    let at = instant(&stamp).ok_or_else(|| incomplete("Date must be in ISO-8601 'basic format'"))?;
-    check_time(&stamp, at, now)?;
-    if !stamp.starts_with(day) || day.len() != 8 {
-        return Err(refuse(
-            "InvalidSignatureException",
-            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date",
-        ));
-    }
-    if (region, service, terminator) != (KVS_REGION, "kinesisvideo", "aws4_request") {
-        let message = format!(
-            "Credential should be scoped to a valid region, not '{region}', and to service 'kinesisvideo'."
-        );
-        return Err(refuse("InvalidSignatureException", message));
-    }
-    if !auth.signed_headers.contains(&"host") || !auth.signed_headers.contains(&"x-amz-date") {
+    let claim = Claim::of_header(text, value(parts, "x-amz-date"))?;
+    let day = claim.check(now)?;
+    if !claim.signed_headers.contains(&"host") || !claim.signed_headers.contains(&"x-amz-date") {
         return Err(refuse("InvalidSignatureException", "'Host' and 'X-Amz-Date' must be signed headers."));
     }
-    let canonical = canonical(parts, &auth.signed_headers, &hex(&Sha256::digest(body)))?;
-    let expected = sign(day, &stamp, &canonical);
-    if !same(expected.as_bytes(), auth.signature.as_bytes()) {
-        let message = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.";
-        return Err(refuse("InvalidSignatureException", message));
-    }
-    Ok(())
+    let query = query(parts);
+    claim.compare(day, &canonical(parts, &query, &claim.signed_headers, &hex(&Sha256::digest(body)))?)
 }
 
-fn check_time(stamp: &str, at: SystemTime, now: SystemTime) -> Result<(), Refusal> {
+/// Checks the signature of a presigned URL, which has no body.
+pub(super) fn verify_presigned(parts: &Parts, now: SystemTime) -> Result<(), Refusal> {
+    let mut query = query(parts);
+    if !query.iter().any(|(name, _)| name == "X-Amz-Signature") {
+        return Err(refuse("MissingAuthenticationTokenException", "Missing Authentication Token"));
+    }
+    let signed = query.clone();
+    let claim = Claim::of_query(&signed)?;
+    let day = claim.check(now)?;
+    if !claim.signed_headers.contains(&"host") {
+        return Err(refuse("InvalidSignatureException", "'Host' must be a signed header."));
+    }
+    query.retain(|(name, _)| name != "X-Amz-Signature");
+    claim.compare(day, &canonical(parts, &query, &claim.signed_headers, &hex(&Sha256::digest(b"")))?)
+}
+
+fn check_time(stamp: &str, at: SystemTime, life: Duration, now: SystemTime) -> Result<(), Refusal> {
     let basic = |t: SystemTime| {
         crate::time::rfc3339(t).replace(['-', ':'], "").split('.').next().unwrap_or("").to_owned() + "Z"
     };
     let invalid = |message| Err(refuse("InvalidSignatureException", message));
-    if now.duration_since(at).is_ok_and(|age| age > SKEW) {
-        let limit = now.checked_sub(SKEW).unwrap_or(now);
+    if now.duration_since(at).is_ok_and(|age| age > life) {
+        let limit = now.checked_sub(life).unwrap_or(now);
+        let life = if life == SKEW { "5 min.".to_owned() } else { format!("{} s", life.as_secs()) };
         return invalid(format!(
-            "Signature expired: {stamp} is now earlier than {} ({} - 5 min.)",
+            "Signature expired: {stamp} is now earlier than {} ({} - {life})",
             basic(limit),
             basic(now)
         ));
@@ -137,21 +199,23 @@ fn instant(stamp: &str) -> Option<SystemTime> {
     parse_rfc3339(&text).filter(|_| stamp.len() == 16 && stamp.get(8..9) == Some("T") && stamp.ends_with('Z'))
 }
 
-fn canonical(parts: &Parts, signed: &[&str], payload: &str) -> Result<String, Refusal> {
-    let mut query = pairs(parts.uri.query().unwrap_or(""));
-    // `pairs` reads a plus sign as a space, which Signature Version 4 does not.
-    if parts.uri.query().is_some_and(|q| q.contains('+')) {
-        query = parts
-            .uri
-            .query()
-            .unwrap_or("")
-            .split('&')
-            .map(|pair| {
-                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                (decode(name, false), decode(value, false))
-            })
-            .collect();
-    }
+/// The query, decoded as Signature Version 4 does: a plus sign is one.
+fn query(parts: &Parts) -> Vec<(String, String)> {
+    let pairs = parts.uri.query().unwrap_or("").split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name, false), decode(value, false))
+        })
+        .collect()
+}
+
+fn canonical(
+    parts: &Parts,
+    query: &[(String, String)],
+    signed: &[&str],
+    payload: &str,
+) -> Result<String, Refusal> {
     let mut query: Vec<_> = query.iter().map(|(n, v)| (encoded(n, ""), encoded(v, ""))).collect();
     query.sort();
     let query: Vec<_> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -190,7 +254,7 @@ fn sign(day: &str, stamp: &str, canonical: &str) -> String {
     hex(&hmac(&key, &format!("{ALGORITHM}\n{stamp}\n{day}/{KVS_REGION}/kinesisvideo/aws4_request\n{hash}")))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
@@ -200,6 +264,7 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::refusal::Service;
     use super::*;
 
     #[test]
@@ -221,12 +286,12 @@ mod tests {
             .body(())
             .unwrap()
             .into_parts();
-        let text = canonical(&parts, &["host", "x-amz-date"], "hash").unwrap();
+        let text = canonical(&parts, &query(&parts), &["host", "x-amz-date"], "hash").unwrap();
         assert_eq!(
             text,
             "GET\n/a%2520b\na=x%2By&b=2\nhost:h:1\nx-amz-date:20230724T080702Z\n\nhost;x-amz-date\nhash"
         );
-        assert!(canonical(&parts, &["host", "x-missing"], "hash").is_err());
+        assert!(canonical(&parts, &[], &["host", "x-missing"], "hash").is_err());
     }
 
     #[test]
@@ -275,11 +340,8 @@ mod tests {
             }
             let (parts, ()) = request.body(()).unwrap().into_parts();
             let refusal = verify(&parts, b"{}", now).unwrap_err();
-            assert_eq!(
-                (refusal.name, refusal.status),
-                (name, StatusCode::FORBIDDEN),
-                "{authorization:?} {date}"
-            );
+            assert_eq!(refusal.name, name, "{authorization:?} {date}");
+            assert_eq!(refusal.status(Service::Data).as_u16(), 403, "{name}");
             assert!(refusal.message.contains(text), "{}", refusal.message);
         }
     }

@@ -40,7 +40,7 @@ pub(super) fn code(value: Option<&String>) -> String {
 
 pub(super) fn field_checks(out: &mut String, spec: &Spec, field: &Field, checks: &str) {
     let constant = field_const(field);
-    let name = field.name.as_ref();
+    let name = field.ident();
     let list = field.is_list();
     if list && (field.required || field.min_length.is_some() || field.max_length.is_some()) {
         let min = field.min_length.or(field.required.then_some(1));
@@ -160,7 +160,7 @@ pub(super) fn rule(out: &mut String, spec: &Spec, fields: &[Field], rule: &Rule,
 }
 
 pub(super) fn condition(spec: &Spec, field: &Field, condition: &Condition) -> String {
-    let name = field.name.as_ref();
+    let name = field.ident();
     let set = |wanted: bool| match (shape(field), wanted) {
         (Shape::Optional, true) => format!("self.{name}.is_some()"),
         (Shape::Optional, false) => format!("self.{name}.is_none()"),

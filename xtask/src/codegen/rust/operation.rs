@@ -3,14 +3,13 @@
 use std::fmt::Write as _;
 
 use super::{Shape, shape};
-use crate::codegen::spec::{BodyKind, Field, Operation, Place, Replay, Spec};
+use crate::codegen::spec::{BodyKind, Field, Operation, Paging, Place, Replay, Spec};
 
 pub(super) fn http(out: &mut String, spec: &Spec, operation: &Operation) {
     let name = operation.request_type();
     let service = spec.provider.service.as_deref().unwrap_or_default();
     let output = operation.output.as_deref().unwrap_or("()");
-    let output =
-        if output == "()" || output.contains("::") { output.to_owned() } else { model_path(spec, output) };
+    let output = model_path(spec, output);
     let _ = writeln!(out, "impl Operation<{service}> for {name} {{ type Output = {output};");
     let _ = writeln!(out, "const META: Meta = {};", meta(operation));
     out.push_str("fn validate(&self) -> Result<(), Violations> { Self::validate(self) }\n");
@@ -21,14 +20,18 @@ pub(super) fn http(out: &mut String, spec: &Spec, operation: &Operation) {
         out,
         "fn encode(&self, target: &Target<'_, {service}>) -> Result<Request<Bytes>, EncodeError> {{"
     );
-    encode(out, operation);
+    encode(out, spec, operation);
     out.push_str("}\n");
     decode(out, operation);
     out.push_str("}\n");
 }
 
 pub(super) fn model_path(spec: &Spec, output: &str) -> String {
-    let generated = spec.models.iter().any(|m| m.name.as_ref() == output);
+    if let Some(element) = output.strip_prefix("Vec<").and_then(|rest| rest.strip_suffix('>')) {
+        return format!("Vec<{}>", model_path(spec, element));
+    }
+    let generated =
+        spec.models.iter().any(|m| m.name.as_ref() == output) || output.contains("::") || output == "()";
     if generated { output.to_owned() } else { format!("crate::model::{output}") }
 }
 
@@ -55,7 +58,7 @@ pub(super) fn meta(operation: &Operation) -> String {
     meta
 }
 
-pub(super) fn encode(out: &mut String, operation: &Operation) {
+pub(super) fn encode(out: &mut String, spec: &Spec, operation: &Operation) {
     let method = operation.method.as_deref().unwrap_or("POST");
     if let Some(function) = &operation.path_fn {
         let _ = writeln!(out, "let path = {function}(target, {:?});", operation.name.as_ref());
@@ -74,6 +77,9 @@ pub(super) fn encode(out: &mut String, operation: &Operation) {
             match piece {
                 Piece::Literal(text) => {
                     let _ = write!(out, ".path({text:?})");
+                }
+                Piece::Variable(name) if spec.provider.path_vars.iter().any(|v| v == name) => {
+                    let _ = write!(out, ".segment(target.service.{name}())");
                 }
                 Piece::Variable(name) => {
                     let _ = write!(out, ".segment(&self.{name})");
@@ -99,7 +105,7 @@ pub(super) fn encode(out: &mut String, operation: &Operation) {
         BodyKind::Json => {
             out.push_str("let body = rtc_core::encode::JsonObject::new()");
             for constant in &operation.constants {
-                let _ = write!(out, ".member({:?}, {:?})", constant.wire, constant.value);
+                let _ = write!(out, ".member({:?}, &{})", constant.wire, constant.json());
             }
             for field in operation.fields.iter().filter(|f| f.place == Place::Body) {
                 out.push_str(&json_member(field));
@@ -109,7 +115,7 @@ pub(super) fn encode(out: &mut String, operation: &Operation) {
         BodyKind::Form => {
             out.push_str("let mut body = rtc_core::encode::FormBody::new();\n");
             for constant in &operation.constants {
-                let _ = writeln!(out, "body = body.field({:?}, {:?});", constant.wire, constant.value);
+                let _ = writeln!(out, "body = body.field({:?}, {});", constant.wire, constant.json());
             }
             for field in operation.fields.iter().filter(|f| f.place == Place::Body) {
                 let statement = format!(
@@ -129,7 +135,7 @@ pub(super) fn is_key(field: &Field) -> bool {
 
 /// Wraps a statement about `value` in what reaches the values of the field.
 pub(super) fn each_value(out: &mut String, field: &Field, statement: &str) {
-    let name = field.name.as_ref();
+    let name = field.ident();
     let _ = match shape(field) {
         Shape::Plain if field.omit_false => {
             writeln!(out, "if self.{name} {{ let value = &self.{name}; {statement} }}")
@@ -141,7 +147,7 @@ pub(super) fn each_value(out: &mut String, field: &Field, statement: &str) {
 }
 
 pub(super) fn json_member(field: &Field) -> String {
-    let (name, wire) = (field.name.as_ref(), field.wire.as_ref());
+    let (name, wire) = (field.ident(), field.wire.as_ref());
     match (shape(field), field.as_text) {
         (Shape::Plain, _) if field.omit_false => format!(".optional({wire:?}, self.{name}.then_some(&true))"),
         (Shape::Plain, true) => format!(".member({wire:?}, &self.{name}.to_string())"),
@@ -174,6 +180,29 @@ pub(super) fn decode(out: &mut String, operation: &Operation) {
         None => out.push_str("rtc_core::encode::decode_json(response.body())\n"),
     }
     out.push_str("}\n");
+}
+
+/// How the next page of a list is asked for.
+pub(super) fn paged(out: &mut String, spec: &Spec, operation: &Operation) {
+    let (Some(paging), Some(item)) = (operation.paging, &operation.item) else { return };
+    let name = operation.request_type();
+    let service = spec.provider.service.as_deref().unwrap_or_default();
+    let item = model_path(spec, item);
+    let items = operation.items.as_deref().unwrap_or("items");
+    let next = match paging {
+        Paging::Offset => {
+            format!("self.offset = Some(rtc_core::next_offset(self.offset, page.{items}.len(), page.count)?);")
+        }
+        Paging::Token => {
+            "self.next_token = Some(rtc_core::next_token(self.next_token.as_deref(), page.next_token.as_deref())?);".into()
+        }
+    };
+    let _ = writeln!(
+        out,
+        "impl rtc_core::Paged<{service}> for {name} {{ type Item = {item};
+         fn items(page: Self::Output) -> Vec<Self::Item> {{ page.{items} }}
+         fn next(mut self, page: &Self::Output) -> Option<Self> {{ {next} Some(self) }} }}"
+    );
 }
 
 pub(super) fn rpc(out: &mut String, operation: &Operation) {

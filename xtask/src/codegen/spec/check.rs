@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{BodyKind, Condition, Enum, Field, Kind, Operation, Place, Replay, Rule, Spec, pattern};
+use super::{BodyKind, Condition, Enum, Field, Kind, Operation, Paging, Place, Replay, Rule, Spec, pattern};
 
-const SCALARS: &[&str] = &["text", "secret", "bool", "u32", "u64", "i64", "f64", "json"];
+const SCALARS: &[&str] = &["text", "secret", "bool", "u32", "u64", "i64", "f64", "json", "map"];
 const RULES: &[&str] =
     &["required", "length", "range", "pattern", "one_of", "forbidden", "scheme", "query", "conflict"];
 
@@ -73,7 +73,9 @@ impl Checker<'_> {
             let variable = segment.trim_matches(['{', '}']);
             let known =
                 operation.fields.iter().any(|f| f.place == Place::Path && f.name.as_ref() == variable);
-            if !known && operation.path_fn.is_none() {
+            let given =
+                operation.path_fn.is_some() || self.spec.provider.path_vars.iter().any(|v| v == variable);
+            if !known && !given {
                 fault(span.clone(), format!("{name}: the path names {variable}, which no field has"));
             }
         }
@@ -86,6 +88,24 @@ impl Checker<'_> {
             {
                 fault(field.name.span(), format!("{}: {name} has no body", field.name.as_ref()));
             }
+        }
+        for refused in &operation.refusals {
+            if !self.spec.refusals.iter().any(|r| r.name.as_ref() == refused.name.as_ref()) {
+                fault(refused.name.span(), format!("{name}: there is no refusal {}", refused.name.as_ref()));
+            }
+        }
+        if operation.paging.is_some() != operation.item.is_some() {
+            fault(span.clone(), format!("{name}: paging and item belong together"));
+        }
+        let position = match operation.paging {
+            Some(Paging::Offset) => Some("offset"),
+            Some(Paging::Token) => Some("next_token"),
+            None => None,
+        };
+        if let Some(position) = position
+            && !operation.fields.iter().any(|f| f.name.as_ref() == position)
+        {
+            fault(span.clone(), format!("{name}: this paging needs a field {position}"));
         }
         if operation.replay == Replay::Key
             && !operation.fields.iter().any(|f| f.name.as_ref() == "idempotency_key")

@@ -1,0 +1,140 @@
+//! Opens connections: finds the endpoint, signs, shakes hands.
+
+use std::sync::Arc;
+
+use rtc_core::http::Request;
+use rtc_core::transport::channel::{BoxChannel, Connect as _, ConnectError, SharedConnect};
+use rtc_core::{
+    ClientConfig, ErrorKind, Limits, Reason, Secret, TransportError, TransportErrorKind, Trust, timeout,
+};
+
+use super::decode::MAX_MESSAGE;
+use crate::client::Client;
+use crate::error::{Error, Result, refusal};
+use crate::handle::Peer;
+use crate::operation::{PresignConnectAsMaster, PresignConnectAsViewer};
+
+/// What opens the WebSockets of a client.
+#[derive(Debug)]
+pub(crate) struct Connectors {
+    /// For addresses that the user has given.
+    configured: SharedConnect,
+    /// For addresses that the service names: the client's certificate is not shown there.
+    discovered: SharedConnect,
+    limits: Limits,
+}
+
+impl Connectors {
+    pub(crate) fn new(config: &ClientConfig) -> std::result::Result<Self, TransportError> {
+        let configured = config.connector()?;
+        let discovered = if config.client_identity.is_some() {
+            let mut anonymous = config.clone();
+            anonymous.client_identity = None;
+            anonymous.connector()?
+        } else {
+            configured.clone()
+        };
+        Ok(Self { configured, discovered, limits: config.limits.with_body(MAX_MESSAGE as u64) })
+    }
+}
+
+/// Opens the connections of one peer of one channel. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Opener {
+    pub(crate) client: Client,
+    pub(crate) arn: Arc<str>,
+    pub(crate) peer: Peer,
+    /// The WSS endpoint, where the user has given one.
+    pub(crate) endpoint: Option<String>,
+}
+
+impl Opener {
+    /// Opens a connection with a fresh signature. After a failure the endpoint is asked for again next time.
+    pub(crate) async fn open(&self) -> Result<BoxChannel> {
+        let opened = self.try_open().await;
+        if let Err(error) = &opened
+            && error.kind() != ErrorKind::RateLimited
+        {
+            self.forget_endpoint();
+        }
+        opened
+    }
+
+    pub(crate) fn forget_endpoint(&self) {
+        if self.endpoint.is_none() {
+            self.client.forget_endpoints(&self.arn);
+        }
+    }
+
+    pub(crate) fn forget_ice_servers(&self) {
+        self.client.ice_cache().invalidate_channel(&self.arn);
+    }
+
+    async fn try_open(&self) -> Result<BoxChannel> {
+        let url = self.sign().await?;
+        let connectors = self.client.connectors();
+        let (connector, trust) = match self.endpoint {
+            Some(_) => (&connectors.configured, Trust::Configured),
+            None => (&connectors.discovered, Trust::Discovered),
+        };
+        let limits = connectors.limits.with_trust(trust);
+        let clock = self.client.caller().clock();
+        // A connector of the user's own may not keep the limit by itself.
+        match timeout(clock, limits.connect, connector.connect(handshake(&url)?, limits)).await {
+            Some(opened) => opened.map_err(|error| self.failed(error)),
+            None => Err(TransportError::new(TransportErrorKind::ConnectTimeout).into()),
+        }
+    }
+
+    async fn sign(&self) -> Result<Secret> {
+        let arn: &str = &self.arn;
+        let signed = match &self.peer {
+            Peer::Master => {
+                let mut request = PresignConnectAsMaster::new(arn);
+                request.endpoint.clone_from(&self.endpoint);
+                self.client.presign_connect_as_master(request).await?
+            }
+            Peer::Viewer(client_id) => {
+                let mut request = PresignConnectAsViewer::new(arn, client_id);
+                request.endpoint.clone_from(&self.endpoint);
+                self.client.presign_connect_as_viewer(request).await?
+            }
+        };
+        Ok(signed.url.unwrap_or_default())
+    }
+
+    fn failed(&self, error: ConnectError) -> Error {
+        let operation = match self.peer {
+            Peer::Master => "connect_as_master",
+            Peer::Viewer(_) => "connect_as_viewer",
+        };
+        match error {
+            ConnectError::Transport(error) => error.into(),
+            ConnectError::Refused(response) => match refusal(operation, &response) {
+                Some(refusal) => Error::new(Reason::Service(refusal)).with_exchange(1, true),
+                None => {
+                    let error = TransportError::new(TransportErrorKind::Protocol);
+                    error.with_source("the service answered without opening a WebSocket").into()
+                }
+            },
+            other => TransportError::new(TransportErrorKind::Protocol).with_source(other).into(),
+        }
+    }
+}
+
+fn handshake(url: &Secret) -> Result<Request<()>> {
+    let invalid = || TransportError::new(TransportErrorKind::Setup("the signed URL is not valid".into()));
+    Ok(Request::get(url.expose()).body(()).map_err(|_| invalid())?)
+}
+
+/// Whether the same handshake will be refused again.
+pub(crate) fn is_permanent(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::InvalidInput
+            | ErrorKind::Unauthenticated
+            | ErrorKind::PermissionDenied
+            | ErrorKind::NotFound
+            | ErrorKind::Conflict
+    ) || matches!(error.reason(), Reason::Refused(_))
+}

@@ -1,0 +1,42 @@
+//! What one attempt leaves behind, and what follows from it.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::clock::{Clock as _, SharedClock};
+use crate::error::Error;
+
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    pub(super) attempts: u32,
+    pub(super) sent: bool,
+    pub(super) in_flight: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Repeat {
+    No,
+    Yes,
+    AfterResync,
+}
+
+pub(super) struct Failed<E> {
+    pub(super) error: Error<E>,
+    pub(super) repeat: Repeat,
+    pub(super) floor: Option<Duration>,
+}
+
+impl<E> From<Error<E>> for Failed<E> {
+    fn from(error: Error<E>) -> Self {
+        Self { error, repeat: Repeat::No, floor: None }
+    }
+}
+
+pub(super) fn corrected(now: SystemTime, skew_ms: i64) -> SystemTime {
+    let offset = Duration::from_millis(skew_ms.unsigned_abs());
+    let moved = if skew_ms < 0 { now.checked_sub(offset) } else { now.checked_add(offset) };
+    moved.unwrap_or(now)
+}
+
+pub(super) fn fits(clock: &SharedClock, deadline: Option<Instant>, pause: Duration) -> bool {
+    clock.monotonic().checked_add(pause).is_some_and(|end| deadline.is_none_or(|deadline| end < deadline))
+}
