@@ -1,7 +1,12 @@
 //! Identifiers in paths: whatever a caller puts into one, it stays one segment of the documented path, or it is
 //! refused before anything is sent. Every identifier of every operation, found through the catalogue.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail a test, too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may fail a test, too"
+)]
 
 use std::time::Duration;
 

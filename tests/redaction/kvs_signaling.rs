@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use kvs_signaling::signaling::{Event, Inbox, MAX_PAYLOAD, Outgoing};
 use kvs_signaling::{
-    Client, ClientBuilder, Credentials, CredentialsProvider, GetIceServerConfig, IceServers, NameValue,
-    PresignConnectAsMaster, PresignConnectAsViewer, SharedCredentialsProvider, SignRequest, SigningMode,
+    Client, ClientBuilder, CreateSignalingChannel, Credentials, CredentialsProvider, GetIceServerConfig,
+    IceServers, JoinStorageSession, ListSignalingChannels, NameValue, Peer, PresignConnectAsMaster,
+    PresignConnectAsViewer, SendAlexaOfferToMaster, SendAnswer, SendIceCandidate, SendOffer,
+    SharedCredentialsProvider, SignRequest, SigningMode,
 };
 use rtc_core::testing::ScriptedTransport;
 use rtc_core::{AuthError, Body, Revealed, http};
@@ -101,6 +104,56 @@ async fn signed_things_are_not_printed() {
         all.push(revealed);
     }
     assert!(all.iter().all(|value| !value.to_string().contains("[redacted]")));
+}
+
+/// Offers and candidates hold the passwords and addresses of an ICE session.
+#[test]
+fn payloads_are_not_printed() {
+    let viewer = Peer::from("viewer-1");
+    silent(&(SendOffer::new(CANARY), SendAnswer::new(CANARY), SendIceCandidate::new(CANARY)));
+    let candidate = Outgoing::checked(SendIceCandidate::new(CANARY), &viewer, MAX_PAYLOAD).unwrap();
+    guarded(&candidate);
+    guarded(&Event::Undelivered(candidate));
+    let sent = Outgoing::checked(SendOffer::new(CANARY), &viewer, MAX_PAYLOAD).unwrap().encode();
+    let sent: serde_json::Value = serde_json::from_str(&sent).unwrap();
+    let frame = json!({ "messageType": "SDP_OFFER", "messagePayload": sent["messagePayload"] });
+    let mut inbox = Inbox::default();
+    let events = inbox.receive(&frame.to_string(), 1, std::time::Instant::now());
+    guarded(&events);
+    let Event::SdpOffer(offer) = &events[0] else { unreachable!() };
+    guarded(&offer.payload.session_description().unwrap());
+    guarded(&inbox.receive(&json!({ "news": CANARY }).to_string(), 1, std::time::Instant::now()));
+    silent(&inbox);
+}
+
+/// What calls, lists and channels hold is the client, credentials included.
+#[tokio::test]
+async fn calls_and_channels_are_not_printed() {
+    let refused = json!({ "__type": "AccessDeniedException", "Message": "no" }).to_string();
+    let page = json!({ "ChannelInfoList": [{ "ChannelName": "a" }], "NextToken": "AA==" }).to_string();
+    let answer = json!({ "Answer": CANARY }).to_string();
+    let transport = ScriptedTransport::new().json(200, page).json(200, answer);
+    let transport = (0..3).fold(transport, |script, _| script.json(401, refused.clone()));
+    let client = builder(&transport).build().unwrap();
+    let list = client.list_signaling_channels(ListSignalingChannels::new());
+    silent(&list);
+    silent(&list.clone().pages());
+    let mut items = list.items();
+    silent(&items.next().await.unwrap().unwrap());
+    silent(&items);
+    let offer = SendAlexaOfferToMaster::new(ARN, "alexa", CANARY);
+    silent(&client.send_alexa_offer_to_master(offer.clone()));
+    guarded(&client.send_alexa_offer_to_master(offer).await.unwrap());
+    silent(&client.create_signaling_channel(CreateSignalingChannel::new("a")));
+    silent(&client.join_storage_session(JoinStorageSession::new(ARN)));
+    let channel = client.channel(ARN);
+    silent(&channel);
+    let second = std::time::Duration::from_secs(1);
+    silent_error(&channel.wait_until_active(second).await.unwrap_err());
+    silent_error(&channel.join_storage_session().await.unwrap_err());
+    silent_error(&channel.ice_servers("viewer-1").await.unwrap_err());
+    assert_eq!(transport.requests().len(), 5);
+    silent(&channel);
 }
 
 fn signature(request: &http::Request<rtc_core::Bytes>) -> String {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use xshell::{Shell, cmd};
 
+use crate::bench::AWS_TARGET;
 use crate::codegen;
 
 /// The crates that go to the registry, in dependency order; the emulator and the command line need a newer Rust.
@@ -108,7 +109,22 @@ pub fn run(root: &Path, options: Options) -> Result<(), String> {
         let others: Vec<&str> = clients.iter().map(String::as_str).skip(2).collect();
         done(cmd!(sh, "cargo hack check --locked {depth...} {others...}").run())
     });
+    if options.full {
+        report.step("kvs-signaling-aws-config", || aws_config(&sh));
+    }
     report.close()
+}
+
+/// The crate with a workspace of its own: nothing else here builds the AWS crates.
+fn aws_config(sh: &Shell) -> Result<bool, String> {
+    let manifest = "crates/kvs-signaling-aws-config/Cargo.toml";
+    let run = || -> xshell::Result<()> {
+        let common = ["--locked", "--manifest-path", manifest, "--target-dir", AWS_TARGET];
+        cmd!(sh, "cargo fmt --manifest-path {manifest} --check").run()?;
+        cmd!(sh, "cargo clippy {common...} --all-targets -- -D warnings").run()?;
+        cmd!(sh, "cargo test {common...} --no-default-features --features rustls-ring").run()
+    };
+    run().map(|()| true).map_err(|e| e.to_string())
 }
 
 pub fn shell(root: &Path) -> Result<Shell, String> {

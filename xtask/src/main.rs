@@ -8,13 +8,16 @@ mod ci;
 mod codegen;
 mod interop;
 mod release;
+mod soak;
 
 const USAGE: &str = "usage: cargo xtask <command>
 
   codegen [--check]           make generated files from xtask/spec, or check that they are up to date
   ci [--full] [--skip-tests]  every check that a change must pass; --full adds pairs of features
   bench [NAME]                run the benchmarks (ratios against a peer in the same run)
-  interop [opentok] [--bless] the vendors' SDKs against the emulator; --bless rewrites the tables of differences
+  interop [NAME] [--bless]    the vendors' SDKs against the emulator (opentok, kvs; kvs-rust only by name);
+                              --bless rewrites the tables of differences
+  soak [--minutes N]          the signaling client of Kinesis Video Streams over 1,000 connections that break
   release --dry-run           package every publishable crate in dependency order
 ";
 
@@ -35,10 +38,12 @@ fn main() -> ExitCode {
         },
         ["bench"] => bench::run(&root, None),
         ["bench", name] => bench::run(&root, Some(name)),
-        ["interop", options @ ..] => match interop_bless(options) {
-            Some(bless) => interop::run(&root, bless),
-            None => Err(USAGE.into()),
-        },
+        ["interop", "--bless"] => interop::run(&root, None, true),
+        ["interop"] => interop::run(&root, None, false),
+        ["interop", name, "--bless"] => interop::run(&root, Some(name), true),
+        ["interop", name] => interop::run(&root, Some(name), false),
+        ["soak"] => soak::run(&root, None),
+        ["soak", "--minutes", minutes] => soak::run(&root, Some(minutes)),
         ["release", "--dry-run"] => release::dry_run(&root),
         _ => Err(USAGE.into()),
     };
@@ -48,15 +53,6 @@ fn main() -> ExitCode {
             eprintln!("{message}");
             ExitCode::FAILURE
         }
-    }
-}
-
-/// Whether the tables are to be rewritten; OpenTok's suite is the only one so far.
-fn interop_bless(options: &[&str]) -> Option<bool> {
-    match options {
-        [] | ["opentok"] => Some(false),
-        ["--bless"] | ["opentok", "--bless"] => Some(true),
-        _ => None,
     }
 }
 

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
+use rtc_core::Rule;
+use rtc_core::Secret;
+use rtc_core::validate::{Checks, Field};
 use rtc_core::wire::{As, Items, Lenient};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -10,7 +13,7 @@ use serde_with::Same;
 
 use crate::instant::{instant, rfc3339_millis};
 use crate::model::Object;
-use crate::operation::{ChannelStatus, ChannelType, MediaStorageStatus};
+use crate::operation::{ChannelStatus, ChannelType, MediaStorageStatus, UntagResource};
 
 /// A channel that was asked to be created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,11 +103,7 @@ pub struct ChannelList {
 #[non_exhaustive]
 pub struct TagList {
     /// The tags, by key.
-    #[serde(
-        rename(deserialize = "Tags"),
-        default,
-        deserialize_with = "As::<Option<BTreeMap<Same, Lenient>>>::deserialize"
-    )]
+    #[serde(rename(deserialize = "Tags"), default, deserialize_with = "read_tags")]
     pub tags: Option<BTreeMap<String, String>>,
     /// Where the list goes on.
     #[serde(rename(deserialize = "NextToken"), default)]
@@ -168,9 +167,31 @@ pub struct MappedResources {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AlexaAnswer {
-    /// The SDP answer in base64.
+    /// The SDP answer in base64. A secret: it holds the password of an ICE session.
     #[serde(rename(deserialize = "Answer"), default)]
-    pub answer: Option<String>,
+    pub answer: Option<Secret>,
+}
+
+/// Reads tags; one without a value is none.
+fn read_tags<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<BTreeMap<String, String>>, D::Error> {
+    let tags: Option<BTreeMap<String, Option<String>>> =
+        As::<Option<BTreeMap<Same, Option<Lenient>>>>::deserialize(deserializer)?;
+    Ok(tags.map(|tags| tags.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()))
+}
+
+/// The length of a tag's key, in characters.
+const TAG_KEY: std::ops::RangeInclusive<usize> = 1..=128;
+
+/// What the table cannot say of the elements of a list.
+pub(crate) fn check_tag_keys(request: &UntagResource, checks: &mut Checks) {
+    for (index, key) in request.tag_key_list.iter().enumerate() {
+        if !TAG_KEY.contains(&key.chars().count()) {
+            let field = Field::new("tag_key_list", "TagKeyList");
+            checks.report_item(field, index, Rule::Length, None, "must be 1 to 128 characters long");
+        }
+    }
 }
 
 /// Reads an instant: seconds since 1970 as a number or as text, or RFC 3339. What is none of them is none.

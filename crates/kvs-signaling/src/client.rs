@@ -4,11 +4,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rtc_core::{
-    AuthError, Caller, ClientConfig, Clock as _, Reason, Service as _, Trust, Violations, timeout,
-};
+use rtc_core::{AuthError, Caller, Clock as _, ErrorKind, Reason, Service as _, Trust, Violations, timeout};
 
-use crate::credentials::{Bases, Credentials, Kvs, SharedCredentialsProvider};
+use crate::credentials::{Credentials, Kvs, SharedCredentialsProvider};
 use crate::discovery::{Endpoints, Trusted, may_have_moved};
 use crate::endpoint::{self, ResolvedUrl};
 use crate::environment;
@@ -21,10 +19,13 @@ use crate::operation::{
 use crate::pace::Pace;
 use crate::presign::{self, Signed, SignedRequest};
 
+mod builder;
 mod control;
 #[cfg(feature = "websocket")]
 mod signaling;
 mod storage;
+
+pub use builder::ClientBuilder;
 
 /// The name and version in the User-Agent.
 const AGENT: &str = concat!("rtc-kvs-signaling/", env!("CARGO_PKG_VERSION"));
@@ -54,114 +55,6 @@ pub(crate) struct Shared {
     connectors: crate::signaling::Connectors,
 }
 
-/// Configures a [`Client`].
-#[derive(Debug, Clone)]
-#[must_use = "a builder does nothing until it is built"]
-pub struct ClientBuilder {
-    credentials: SharedCredentialsProvider,
-    region: Option<String>,
-    use_fips: bool,
-    use_dual_stack: bool,
-    control_endpoint: Option<String>,
-    signaling_endpoint: Option<String>,
-    storage_endpoint: Option<String>,
-    trusted_hosts: Vec<String>,
-    config: ClientConfig,
-}
-
-impl ClientBuilder {
-    rtc_core::config_setters!();
-
-    /// The region of the channels, such as `us-west-2`. Needed: every signature names it.
-    pub fn region(mut self, region: impl Into<String>) -> Self {
-        self.region = Some(region.into());
-        self
-    }
-
-    /// Uses the addresses with FIPS 140 validated cryptography. Not together with an endpoint of your own.
-    pub fn use_fips(mut self, on: bool) -> Self {
-        self.use_fips = on;
-        self
-    }
-
-    /// Uses the addresses that IPv6 reaches, too. Not together with an endpoint of your own.
-    pub fn use_dual_stack(mut self, on: bool) -> Self {
-        self.use_dual_stack = on;
-        self
-    }
-
-    /// Sends the calls of the control plane to this base URL; wins over `endpoint`.
-    pub fn control_endpoint(mut self, url: impl Into<String>) -> Self {
-        self.control_endpoint = Some(url.into());
-        self
-    }
-
-    /// Sends the calls of the data plane to this base URL; wins over `endpoint` and over the channel's own.
-    pub fn signaling_endpoint(mut self, url: impl Into<String>) -> Self {
-        self.signaling_endpoint = Some(url.into());
-        self
-    }
-
-    /// Sends the calls about storage sessions to this base URL; wins over `endpoint` and over the channel's own.
-    pub fn storage_endpoint(mut self, url: impl Into<String>) -> Self {
-        self.storage_endpoint = Some(url.into());
-        self
-    }
-
-    /// Also trusts endpoints within this domain when the service names them. Without it they must lie in
-    /// `kinesisvideo.<region>.<domain of the partition>`, or an endpoint of your own must be set.
-    pub fn trusted_host(mut self, domain: impl Into<String>) -> Self {
-        self.trusted_hosts.push(domain.into());
-        self
-    }
-
-    /// The client.
-    ///
-    /// # Errors
-    /// Validation: the region is missing or not one, or FIPS or dual-stack meets an endpoint of your own.
-    /// Also when an endpoint, a header, a certificate or the proxy cannot be used. Credentials are checked
-    /// with the first call.
-    pub fn build(mut self) -> Result<Client> {
-        let region = self.region.clone().unwrap_or_default();
-        let mut resolve = ResolveEndpoint::new().use_fips(self.use_fips).use_dual_stack(self.use_dual_stack);
-        resolve.region = self.region.take();
-        let default = endpoint::resolve(&resolve)?.url;
-        let control = self.control_endpoint.take().or_else(|| self.config.endpoint.clone());
-        let data_is_given = self.signaling_endpoint.is_some();
-        let data = self.signaling_endpoint.take().or_else(|| self.config.endpoint.clone());
-        let storage_is_given = self.storage_endpoint.is_some();
-        let storage = self.storage_endpoint.take().or_else(|| self.config.endpoint.clone());
-        resolve.endpoint = control.clone().or_else(|| data.clone()).or_else(|| storage.clone());
-        resolve.validate()?;
-        let policy = &self.config.policy;
-        let parse = |url: Option<&String>| policy.parse(url.unwrap_or(&default), Trust::Configured);
-        let bases = Bases {
-            control: parse(control.as_ref())?,
-            data: parse(data.as_ref())?,
-            storage: parse(storage.as_ref())?,
-        };
-        let policy = policy.for_base(&bases.control).for_base(&bases.data).for_base(&bases.storage);
-        self.config.policy = policy;
-        let stun = StunUrl::new(region.as_str()).use_fips(self.use_fips).use_dual_stack(self.use_dual_stack);
-        let domains =
-            control.is_none().then(|| endpoint::channel_domains(&region).chain(self.trusted_hosts).collect());
-        let shared = Shared {
-            ice: IceCache::new(self.config.clock.clone()),
-            pace: Pace::new(self.config.store(), self.config.clock.clone()),
-            endpoints: Endpoints::default(),
-            stun: endpoint::stun(&stun)?.url,
-            trusted: Trusted { domains },
-            limit: self.config.timeout,
-            data_is_given,
-            storage_is_given,
-            #[cfg(feature = "websocket")]
-            connectors: crate::signaling::Connectors::new(&self.config)?,
-        };
-        let service = Kvs::new(self.credentials, region, bases);
-        Ok(Client { caller: self.config.caller(service, &default, AGENT)?, shared: Arc::new(shared) })
-    }
-}
-
 impl Client {
     /// A client of a region with the default settings.
     ///
@@ -173,20 +66,7 @@ impl Client {
 
     /// Starts to configure a client. Total time limit 15 s, connect 5 s, answers up to 1 MiB.
     pub fn builder(credentials: impl Into<SharedCredentialsProvider>) -> ClientBuilder {
-        let mut config = ClientConfig::new(Duration::from_secs(15));
-        // The service speaks HTTP/1.1 only: there is nothing to negotiate.
-        config.http1_only = true;
-        ClientBuilder {
-            credentials: credentials.into(),
-            region: None,
-            use_fips: false,
-            use_dual_stack: false,
-            control_endpoint: None,
-            signaling_endpoint: None,
-            storage_endpoint: None,
-            trusted_hosts: Vec::new(),
-            config,
-        }
+        ClientBuilder::new(credentials.into())
     }
 
     /// A client from the environment: the credentials of [`Environment`](crate::Environment), `AWS_REGION` (or
@@ -248,7 +128,9 @@ impl Client {
     }
 
     /// Gives the ICE servers of a channel: STUN first, then TURN with credentials. Endpoints and servers are
-    /// cached (see [`IceCache`]), and concurrent calls share one request.
+    /// cached (see [`IceCache`]), and concurrent calls share one request. The total time limit holds for the two
+    /// calls and the wait for their turn together, and as long at most is waited for the request of another call.
+    /// A refusal for want of rights drops what is cached for the channel.
     ///
     /// # Errors
     /// Those of the two calls it is made of; [`NoEndpoint`](crate::KvsError::NoEndpoint) and
@@ -270,10 +152,17 @@ impl Client {
     /// # Ok(()) }
     /// ```
     pub async fn ice_servers(&self, request: IceServers) -> Result<Arc<[IceServer]>> {
-        // Before the cache, so that faulty input is told whatever is cached, and to each caller in full.
+        let key = IceKey::from(request);
+        // What is held came of a valid request, and the key is all of it. No timer: it would cost more than this.
+        if let Some(servers) = self.shared.ice.held(&key) {
+            return Ok(servers);
+        }
+        // Before the flight, so that faulty input is told to each caller in full.
+        let request = IceServers::from(key.clone());
         request.validate()?;
-        let key = IceKey::from(&request);
-        self.shared.ice.get(&key, || self.fetch_ice_servers(request)).await
+        let limit = Some(self.shared.limit);
+        // In a box: who finds the servers held need not carry all of this.
+        Box::pin(self.shared.ice.get_within(&key, limit, || self.fetch_in_time(request))).await
     }
 
     /// The cache behind [`ice_servers`](Self::ice_servers), to invalidate what a TURN server refuses.
@@ -425,6 +314,15 @@ impl Client {
         had.ok_or_else(|| Error::new(Reason::Timeout(limit)))
     }
 
+    async fn fetch_in_time(&self, request: IceServers) -> Result<Fetched> {
+        let channel_arn = request.channel_arn.clone();
+        self.within(Box::pin(self.fetch_ice_servers(request))).await.unwrap_or_else(|late| {
+            self.forget_endpoints(&channel_arn);
+            // One of the calls may have been on its way.
+            Err(late.with_exchange(0, true))
+        })
+    }
+
     async fn fetch_ice_servers(&self, request: IceServers) -> Result<Fetched> {
         let IceServers { channel_arn, role, client_id, service, username } = request;
         let mut get = GetIceServerConfig::new(channel_arn.as_str());
@@ -435,10 +333,15 @@ impl Client {
             let endpoint = self.endpoint_of(&channel_arn, &role, Protocol::Https).await?;
             call = call.discovered_endpoint(endpoint);
         }
-        self.within(self.shared.pace.ice(&channel_arn)).await?;
+        self.shared.pace.ice(&channel_arn).await;
         let config = call.await.inspect_err(|error| {
             if may_have_moved(error) {
                 self.forget_endpoints(&channel_arn);
+            }
+            // Who may not ask any more must not go on with what was given before.
+            let auth = matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::PermissionDenied);
+            if auth && error.service().is_some() {
+                self.shared.ice.invalidate_channel(&channel_arn);
             }
         })?;
         let ttl = config.ice_server_list.iter().map(|s| Duration::from_secs(s.ttl.unwrap_or(300))).min();

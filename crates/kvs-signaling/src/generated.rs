@@ -1160,18 +1160,20 @@ impl UntagResource {
                 Some(50),
                 None,
             );
-        for value in &self.tag_key_list {
+        for (index, value) in self.tag_key_list.iter().enumerate() {
             checks
                 .text(
                     rtc_core::validate::Field::new("tag_key_list", "TagKeyList"),
                     value,
                 )
+                .item(index)
                 .pattern(
                     crate::model::pattern::tag_text,
                     "letters, digits, spaces and `_.:/=+-@` only",
                 )
                 .done();
         }
+        crate::channel::check_tag_keys(self, &mut checks);
         checks.finish()
     }
 }
@@ -1638,7 +1640,7 @@ pub struct SendAlexaOfferToMaster {
     /// The id of the sender. Bounds: 1 to 256 characters, ASCII letters, digits, `_`, `.` and `-` only. On the wire `SenderClientId`.
     pub sender_client_id: String,
     /// The offer in base64. Bounds: 1 to 10000 characters, base64. On the wire `MessagePayload`.
-    pub message_payload: String,
+    pub message_payload: rtc_core::Secret,
 }
 impl SendAlexaOfferToMaster {
     /// With the required values; the rest is set by the methods of the same names.
@@ -1647,7 +1649,7 @@ impl SendAlexaOfferToMaster {
     pub fn new(
         channel_arn: impl Into<String>,
         sender_client_id: impl Into<String>,
-        message_payload: impl Into<String>,
+        message_payload: impl Into<rtc_core::Secret>,
     ) -> Self {
         Self {
             channel_arn: channel_arn.into(),
@@ -1693,7 +1695,7 @@ impl SendAlexaOfferToMaster {
             checks
                 .text(
                     rtc_core::validate::Field::new("message_payload", "MessagePayload"),
-                    value,
+                    value.expose(),
                 )
                 .length(rtc_core::validate::Unit::Chars, Some(1), Some(10000))
                 .pattern(crate::model::pattern::base64_text, "base64")

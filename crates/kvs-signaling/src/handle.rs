@@ -7,6 +7,7 @@ use rtc_core::{Clock as _, ErrorKind, Reason};
 
 use crate::channel::ChannelInfo;
 use crate::client::Client;
+use crate::discovery::may_have_moved;
 use crate::error::{Error, Result};
 use crate::ice::IceServer;
 use crate::operation::{
@@ -116,7 +117,7 @@ impl Channel {
         if !self.client.shared().storage_is_given {
             call = call.discovered_endpoint(self.storage_endpoint(ChannelRole::Master).await?);
         }
-        call.await
+        self.joined(call.await)
     }
 
     /// Has the storage session join the channel as the peer of a viewer: it sends an offer to that viewer.
@@ -130,7 +131,15 @@ impl Channel {
         if !self.client.shared().storage_is_given {
             call = call.discovered_endpoint(self.storage_endpoint(ChannelRole::Viewer).await?);
         }
-        call.await
+        self.joined(call.await)
+    }
+
+    /// What joining came to; a place where the channel may not be any more is forgotten.
+    fn joined(&self, outcome: Result<()>) -> Result<()> {
+        if outcome.as_ref().is_err_and(may_have_moved) {
+            self.client.forget_endpoints(self.arn());
+        }
+        outcome
     }
 
     async fn storage_endpoint(&self, role: ChannelRole) -> Result<String> {

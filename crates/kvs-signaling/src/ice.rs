@@ -6,7 +6,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use rtc_core::{Clock, Secret, ServiceError, SharedClock};
+use rtc_core::{Clock, Reason, Secret, ServiceError, SharedClock, timeout};
 use serde::{Serialize, Serializer};
 
 use crate::canonical::rfc3339;
@@ -84,15 +84,24 @@ impl IceKey {
     }
 }
 
+impl From<IceServers> for IceKey {
+    fn from(request: IceServers) -> Self {
+        let IceServers { channel_arn, role, client_id, service, username } = request;
+        Self { channel_arn, role, client_id, service, username }
+    }
+}
+
+/// The request again: the key is all of it.
+impl From<IceKey> for IceServers {
+    fn from(key: IceKey) -> Self {
+        let IceKey { channel_arn, role, client_id, service, username } = key;
+        Self { channel_arn, role, client_id, service, username }
+    }
+}
+
 impl From<&IceServers> for IceKey {
     fn from(request: &IceServers) -> Self {
-        Self {
-            channel_arn: request.channel_arn.clone(),
-            role: request.role.clone(),
-            client_id: request.client_id.clone(),
-            service: request.service.clone(),
-            username: request.username.clone(),
-        }
+        request.clone().into()
     }
 }
 
@@ -216,6 +225,20 @@ impl IceCache {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<Fetched>>,
     {
+        self.get_within(key, None, fetch).await
+    }
+
+    /// The same, with a limit to the wait for the request of another call.
+    pub(crate) async fn get_within<F, Fut>(
+        &self,
+        key: &IceKey,
+        limit: Option<Duration>,
+        fetch: F,
+    ) -> Result<Arc<[IceServer]>>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<Fetched>>,
+    {
         let flight = match self.look(key) {
             Found::Fresh(servers) => return Ok(servers),
             Found::Flight(flight) => flight,
@@ -223,7 +246,14 @@ impl IceCache {
         // Lets go after the lock of the outcome, which is declared later.
         let hold = Hold { cache: self, key, flight };
         let flight = &hold.flight;
-        let mut outcome = flight.outcome.lock().await;
+        let mut outcome = match limit {
+            None => flight.outcome.lock().await,
+            Some(limit) => {
+                let had = timeout(&self.0.clock, limit, flight.outcome.lock()).await;
+                // Whether the other call has sent it is not known.
+                had.ok_or_else(|| Error::new(Reason::Timeout(limit)).with_exchange(0, true))?
+            }
+        };
         match &*outcome {
             Some(Ok(servers)) => return Ok(Arc::clone(servers)),
             Some(Err(Failure { error, attempts, sent })) => {
@@ -251,6 +281,15 @@ impl IceCache {
                 self.land(key, flight, None);
                 Err(error)
             }
+        }
+    }
+
+    /// The servers of a key if they are held.
+    pub(crate) fn held(&self, key: &IceKey) -> Option<Arc<[IceServer]>> {
+        let now = self.0.clock.monotonic();
+        match self.slots().get(key) {
+            Some(Slot::Ready { servers, until }) if now < *until => Some(Arc::clone(servers)),
+            _ => None,
         }
     }
 

@@ -38,4 +38,6 @@ pub use model::{ChannelArn, ChannelEndpoint, ChannelEndpoints, IceServerConfig, 
 pub use operation::*;
 pub use presign::{Signed, SignedRequest};
 pub use rtc_core::{self, ErrorKind};
+#[cfg(feature = "websocket")]
+pub use signaling::{Signaling, SignalingEvents, SignalingOptions};
 pub use sigv4::Signer;

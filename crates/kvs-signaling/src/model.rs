@@ -36,7 +36,9 @@ pub(crate) mod pattern {
 
     /// What the key or the value of a tag may hold.
     pub(crate) fn tag_text(text: &str) -> bool {
-        text.chars().all(|c| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c))
+        // Whitespace but for the control characters is what Unicode calls separators.
+        let separator = |c: char| c.is_whitespace() && !c.is_control();
+        text.chars().all(|c| c.is_alphanumeric() || separator(c) || "_.:/=+-@".contains(c))
     }
 
     /// A region: words of lower-case letters and digits between hyphens, so that it stays one label of a host.

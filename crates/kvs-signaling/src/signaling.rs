@@ -23,6 +23,8 @@ mod options;
 mod pacing;
 mod payload;
 #[cfg(feature = "websocket")]
+mod queued;
+#[cfg(feature = "websocket")]
 mod shared;
 
 pub use self::buffer::{BufferLimits, EarlyCandidates};

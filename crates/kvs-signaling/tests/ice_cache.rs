@@ -210,6 +210,7 @@ async fn the_composed_call() {
     );
     client.ice_servers(IceServers::new(ARN)).await.unwrap();
     client.ice_servers(IceServers::new(ARN).client_id("v")).await.unwrap();
+    assert!(!format!("{client:?}").contains("123456789012"), "an ARN names an account");
     // One discovery for both, one answer from the cache.
     let hosts: Vec<_> = transport.requests().iter().map(|r| r.uri().host().unwrap().to_owned()).collect();
     let own = "r-1.kinesisvideo.us-west-2.amazonaws.com";
@@ -326,4 +327,60 @@ async fn what_is_not_trusted_is_not_remembered() {
     client.ice_servers(IceServers::new(ARN)).await.unwrap_err();
     client.ice_servers(IceServers::new(ARN)).await.unwrap();
     assert_eq!(paths(&transport), ["get", "get", "v1/"]);
+}
+
+#[tokio::test]
+async fn a_refusal_for_want_of_rights_drops_what_is_cached_for_the_channel() {
+    for (status, kept) in [(401, false), (403, false), (400, true), (404, true)] {
+        let transport = ScriptedTransport::new().json(200, SERVERS).json(status, "{}");
+        let client = builder(&transport).signaling_endpoint("https://vpce.example").build().unwrap();
+        client.ice_servers(IceServers::new(ARN).client_id("a")).await.unwrap();
+        client.ice_servers(IceServers::new(ARN).client_id("b")).await.unwrap_err();
+        assert_eq!(client.ice_cache().is_empty(), !kept, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_a_stalled_one_ends_in_time() {
+    let clock = manual();
+    let transport = ScriptedTransport::new().json(200, SERVERS);
+    let client = builder(&transport).signaling_endpoint("https://vpce.example").clock(clock.clone());
+    let client = client.build().unwrap();
+    let key = IceKey::from(&IceServers::new(ARN));
+    let mut context = Context::from_waker(Waker::noop());
+    // It asks, and is never polled again.
+    let mut stalled = Box::pin(client.ice_cache().get(&key, pending::<Result<Fetched>>));
+    assert!(stalled.as_mut().poll(&mut context).is_pending());
+    let mut waits = pin!(client.ice_servers(IceServers::new(ARN)));
+    assert!(waits.as_mut().poll(&mut context).is_pending());
+    clock.advance(Duration::from_secs(15));
+    let Poll::Ready(Err(error)) = waits.as_mut().poll(&mut context) else { unreachable!("it waits on") };
+    assert_eq!((error.kind(), error.was_sent()), (ErrorKind::Timeout, true));
+    drop(stalled);
+    client.ice_servers(IceServers::new(ARN)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_time_limit_counts_the_wait_for_a_turn_and_its_end_is_shared() {
+    let (clock, mut transport) = (manual(), ScriptedTransport::new());
+    for _ in 0..5 {
+        transport = transport.json(200, SHORT);
+    }
+    let client = builder(&transport).signaling_endpoint("https://vpce.example").clock(clock.clone());
+    let client = client.timeout(Duration::from_secs(1)).build().unwrap();
+    for _ in 0..5 {
+        client.ice_servers(IceServers::new(ARN)).await.unwrap();
+    }
+    let mut context = Context::from_waker(Waker::noop());
+    let (mut asks, mut waits) =
+        (pin!(client.ice_servers(IceServers::new(ARN))), pin!(client.ice_servers(IceServers::new(ARN))));
+    assert!(asks.as_mut().poll(&mut context).is_pending());
+    clock.advance(Duration::from_millis(500));
+    assert!(waits.as_mut().poll(&mut context).is_pending());
+    clock.advance(Duration::from_millis(500));
+    let Poll::Ready(Err(error)) = asks.as_mut().poll(&mut context) else { unreachable!("it asks on") };
+    assert!(error.kind() == ErrorKind::Timeout && error.service().is_none());
+    let Poll::Ready(Err(error)) = waits.as_mut().poll(&mut context) else { unreachable!("it waits on") };
+    assert!(matches!(error.service(), Some(KvsError::Shared { kind: ErrorKind::Timeout, .. })));
+    assert_eq!((client.ice_cache().len(), transport.requests().len()), (0, 5));
 }

@@ -1,5 +1,12 @@
 //! The messages of a channel, without a connection.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests may fail a test, too"
+)]
+
 use std::time::{Duration, Instant};
 
 use kvs_signaling::rtc_core::Rule;

@@ -1,6 +1,12 @@
 //! The client of a channel, on a manual clock, against a service inside this process.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail a test, too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests may fail a test, too"
+)]
 
 use std::future::{Future, IntoFuture as _};
 use std::task::{Context, Poll, Waker};
@@ -141,6 +147,28 @@ async fn what_was_not_confirmed_is_told_as_undelivered() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_cannot_come_any_more_is_no_consent() {
+    for (close, is_good) in [(true, true), (false, false)] {
+        let mut world = World::new();
+        let (viewer, mut events, mut service) = world.connected(options()).await;
+        let sending = tokio::spawn(viewer.send_offer(SendOffer::new("v=0")).acknowledged());
+        service.message().await;
+        service.pong().await;
+        settle().await;
+        if close {
+            // In order: what there was to say was said.
+            service.0.send(Frame::Close { code: 1001, reason: String::new() }).await.unwrap();
+        }
+        drop(service);
+        world.advance(2000).await;
+        let sent = sending.await.unwrap();
+        assert_eq!(sent.is_ok(), is_good, "{sent:?}");
+        assert!(!told(&mut events).await.contains(&"undelivered SDP_OFFER".to_owned()));
+        assert_eq!(viewer.pending(), 0);
+    }
+}
+
+#[tokio::test]
 async fn a_lost_connection_is_made_anew_and_messages_wait_for_it() {
     let mut world = World::new();
     let (viewer, mut events, mut service) = world.connected(options()).await;
@@ -238,6 +266,35 @@ async fn go_away_connects_anew_before_it_leaves() {
 }
 
 #[tokio::test]
+async fn nothing_is_under_way_when_a_connection_is_replaced() {
+    let mut world = World::new();
+    let (viewer, mut events, mut old) = world.connected(options()).await;
+    viewer.send_offer(SendOffer::new("v=0")).await.unwrap();
+    old.message().await;
+    old.pong().await;
+    viewer.send_ice_candidate(SendIceCandidate::new("c1")).await.unwrap();
+    old.message().await;
+    world.wire.script([Handshake::Hang]);
+    old.say(&json!({ "messageType": "GO_AWAY" })).await;
+    settle().await;
+    // It asks at once whether the candidate has arrived, and the next one waits.
+    old.pong().await;
+    let sending = tokio::spawn(viewer.send_ice_candidate(SendIceCandidate::new("c2")).into_future());
+    settle().await;
+    assert!(!sending.is_finished());
+    // But not for ever.
+    world.advance(5000).await;
+    sending.await.unwrap().unwrap();
+    assert_eq!(old.message().await["action"], "ICE_CANDIDATE");
+    old.pong().await;
+    world.advance(100).await;
+    let _new = world.accept().await;
+    drop(old);
+    assert_eq!(told(&mut events).await, ["go_away", "reconnecting GoAway", "connected"]);
+    assert_eq!(viewer.pending(), 0);
+}
+
+#[tokio::test]
 async fn reconnect_ice_server_forgets_the_servers_of_the_channel() {
     let ice = r#"{"IceServerList":[{"Username":"u","Password":"p","Ttl":300,"Uris":["turn:a"]}]}"#;
     let endpoints = json!({ "ResourceEndpointList": [
@@ -299,10 +356,11 @@ async fn refusals_of_the_handshake_have_a_type() {
 async fn it_ends_when_it_is_refused_for_good() {
     let mut world = World::new();
     let (viewer, mut events, service) = world.connected(options()).await;
-    world.wire.script((0..2).map(|_| Handshake::Refuse(403, "AccessDeniedException")));
+    world.wire.script((0..5).map(|_| Handshake::Refuse(403, "AccessDeniedException")));
     drop(service);
-    world.advance(10_000).await;
-    world.advance(10_000).await;
+    for _ in 0..5 {
+        world.advance(10_000).await;
+    }
     let expected = ["reconnecting Lost { code: None }", "closed Some(PermissionDenied)", "end"];
     assert_eq!(told(&mut events).await, expected);
     let error = viewer.send_offer(SendOffer::new("v=0")).await.unwrap_err();

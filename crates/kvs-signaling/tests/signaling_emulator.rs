@@ -1,6 +1,12 @@
 //! The client of a channel over real sockets, against the emulator.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail a test, too")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests may fail a test, too"
+)]
 
 use kvs_signaling::rtc_core::{ErrorKind, RetryPolicy};
 use kvs_signaling::signaling::{Event, ReconnectReason, Signaling, SignalingEvents};
@@ -37,7 +43,7 @@ impl Scene {
 /// The next event that is one.
 async fn next<T>(events: &mut SignalingEvents, is: impl Fn(Event) -> Option<T>) -> T {
     loop {
-        let event = events.next().await.expect("it ended");
+        let event = events.next().await.unwrap();
         if let Some(found) = is(event) {
             return found;
         }
@@ -67,8 +73,10 @@ async fn a_session_is_agreed_on_with_a_go_away_in_between() {
     assert_eq!((from.as_str(), next(&mut to_master, candidate).await.as_str()), ("viewer-1", "v0"));
     assert!(kvs.go_away(arn, None));
     for events in [&mut to_master, &mut to_viewer] {
-        next(events, |event| matches!(event, Event::Reconnecting { reason: ReconnectReason::GoAway }).then_some(()))
-            .await;
+        next(events, |event| {
+            matches!(event, Event::Reconnecting { reason: ReconnectReason::GoAway }).then_some(())
+        })
+        .await;
         next(events, |event| matches!(event, Event::Connected).then_some(())).await;
     }
     master.send_answer(SendAnswer::new("answer").recipient_client_id(&from)).await.unwrap();
@@ -134,7 +142,13 @@ async fn handshakes_are_refused_with_a_type() {
     let good = || client(&emulator, kvs.secret_access_key());
     let nobody = "arn:aws:kinesisvideo:us-west-2:123456789012:channel/nobody/1700000000000";
     assert_eq!(as_viewer(good(), nobody).await.kind(), ErrorKind::NotFound);
-    emulator.add_fault(Fault::new(Action::Status { status: 503, headers: Default::default(), body: Default::default() })).unwrap();
+    emulator
+        .add_fault(Fault::new(Action::Status {
+            status: 503,
+            headers: Default::default(),
+            body: Default::default(),
+        }))
+        .unwrap();
     assert_eq!(as_viewer(good(), arn).await.kind(), ErrorKind::Unavailable);
 }
 
@@ -149,4 +163,22 @@ async fn a_newer_viewer_takes_the_place() {
     });
     assert_eq!(reason.await, ReconnectReason::Lost { code: Some(1001) });
     viewer.close().await;
+}
+
+#[tokio::test]
+async fn over_tls() {
+    let emulator = Emulator::builder().tls(true).start().await.unwrap();
+    let kvs = emulator.kvs();
+    let builder = || {
+        let credentials = Credentials::new(kvs.access_key_id(), kvs.secret_access_key());
+        Client::builder(credentials).region(kvs.region()).endpoint(kvs.tls_url().unwrap())
+    };
+    let trusting = builder().root_certificate_pem(emulator.ca_pem().unwrap()).build().unwrap();
+    let (viewer, _events) = trusting.channel(kvs.channel_arn()).connect_as_viewer("viewer-1").await.unwrap();
+    viewer.send_offer(SendOffer::new("v=0")).acknowledged().await.unwrap();
+    viewer.close().await;
+    let endpoint = format!("{}/kvs-signaling/viewer", kvs.tls_url().unwrap().replacen("http", "ws", 1));
+    let request = kvs_signaling::ConnectAsViewer::new(kvs.channel_arn(), "viewer-1").endpoint(endpoint);
+    let error = builder().build().unwrap().connect_as_viewer(request).await.unwrap_err();
+    assert_eq!((error.kind(), error.was_sent()), (ErrorKind::Connection, false));
 }

@@ -15,14 +15,15 @@ use crate::error::OpenTokError;
 use crate::model::Session;
 use crate::operation::{CreateSession, Project, Refusal, RtmpTarget};
 
-/// Whether the body is XML, by its content type or its first character.
+/// Whether the body is XML, by its content type or its first character: the service labels it as it likes, and
+/// JSON never begins so.
 fn is_xml(response: &Response<Bytes>) -> bool {
     let by_type = response
         .headers()
         .get(CONTENT_TYPE)
         .and_then(|v| v.to_str().ok())
         .is_some_and(|v| v.to_ascii_lowercase().contains("xml"));
-    by_type || without_bom(response.body()).trim_ascii_start().starts_with(b"<?xml")
+    by_type || without_bom(response.body()).trim_ascii_start().starts_with(b"<")
 }
 
 /// Reads the sessions of an answer: JSON, or XML where the service chose it. Exactly one is expected.
@@ -81,6 +82,7 @@ fn empty_session() -> Session {
         session_id: String::new(),
         project_id: None,
         partner_id: None,
+        application_id: None,
         create_dt: None,
         media_server_url: None,
     }

@@ -100,8 +100,8 @@ impl Client {
     /// counts as not set.
     ///
     /// # Errors
-    /// As [`Client::new`]; the file of the private key cannot be read. Credentials that are not set count as
-    /// empty, which the first call reports.
+    /// As [`Client::new`]; the file of the private key is not named or cannot be read. Credentials that are not
+    /// set count as empty, which the first call that needs them reports.
     pub fn from_env() -> Result<Self> {
         let pair =
             |key, secret| Credentials::new(env(key).unwrap_or_default(), env(secret).unwrap_or_default());

@@ -143,15 +143,16 @@ impl OpenTok {
         self.credentials.check()
     }
 
-    /// The credentials for calls of this scope.
+    /// The credentials for calls of this scope, checked.
     fn of(&self, scope: &str) -> Result<(&Credentials, &Signer), AuthError> {
         if scope != ACCOUNT {
+            self.checked()?;
             return Ok((&self.credentials, &self.signer));
         }
         let account = self.account.as_deref().ok_or_else(|| {
             AuthError::new(
                 "this call manages the projects of an account and needs the account's key: set it with \
-                 `ClientBuilder::account`",
+                 `ClientBuilder::account`, or OPENTOK_ACCOUNT_KEY and OPENTOK_ACCOUNT_SECRET in the environment",
             )
         })?;
         account.0.check()?;
@@ -186,8 +187,9 @@ impl Service for OpenTok {
     type Error = OpenTokError;
     type Credentials = Credentials;
 
+    /// Unchecked: only the scope of a call tells which it needs, the project's or the account's, and
+    /// `authorize` checks those. So whoever has but an account can create the first project.
     async fn credentials(&self) -> Result<Arc<Credentials>, AuthError> {
-        self.checked()?;
         Ok(Arc::clone(&self.credentials))
     }
 

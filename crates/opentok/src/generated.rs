@@ -838,7 +838,7 @@ impl StreamClasses {
                 None,
                 None,
             );
-        for value in &self.layout_class_list {
+        for (index, value) in self.layout_class_list.iter().enumerate() {
             checks
                 .text(
                     rtc_core::validate::Field::new(
@@ -847,6 +847,7 @@ impl StreamClasses {
                     ),
                     value,
                 )
+                .item(index)
                 .pattern(
                     rtc_core::validate::pattern::no_white_space,
                     "free of white space",
@@ -901,7 +902,7 @@ pub struct Sip {
     /// The number or address that the other end sees, as `15551115555@example.com`.
     #[serde(rename = "from", skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// Headers of the INVITE; their names start with `X-`.
+    /// Headers of the INVITE. The service documents names that start with `X-`; what else it does with others is not known.
     #[serde(rename = "headers", skip_serializing_if = "Option::is_none")]
     pub headers: Option<std::collections::BTreeMap<String, rtc_core::Secret>>,
     /// What the SIP server asks for.
@@ -942,7 +943,7 @@ impl Sip {
         self.from = Some(value.into());
         self
     }
-    /// Headers of the INVITE; their names start with `X-`.
+    /// Headers of the INVITE. The service documents names that start with `X-`; what else it does with others is not known.
     #[must_use]
     pub fn headers(
         mut self,
@@ -1004,9 +1005,10 @@ impl Sip {
                     |checks| value.check(checks),
                 );
         }
-        for value in &self.streams {
+        for (index, value) in self.streams.iter().enumerate() {
             checks
                 .text(rtc_core::validate::Field::new("streams", "streams"), value)
+                .item(index)
                 .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
                 .done();
         }
@@ -1099,9 +1101,10 @@ impl AudioConnectorWebsocket {
                 .pattern(rtc_core::validate::pattern::ws_url, "a ws or wss URL")
                 .done();
         }
-        for value in &self.streams {
+        for (index, value) in self.streams.iter().enumerate() {
             checks
                 .text(rtc_core::validate::Field::new("streams", "streams"), value)
+                .item(index)
                 .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
                 .done();
         }
@@ -2540,7 +2543,7 @@ impl Operation<OpenTok> for CreateSession {
         crate::answer::decode_session(self, sent, response)
     }
 }
-/// Starts to record a session. Somebody must be connected to it, and it must be routed. It ends with stop, after two hours, or a minute after the last client left.
+/// Starts to record a session. Somebody must be connected to it, and it must be routed. It ends with stop, by itself after some hours (two by older documents of the vendor, four by newer ones), or a minute after the last client left.
 ///
 /// `POST /v2/project/{project}/archive`.
 ///
@@ -3162,6 +3165,7 @@ impl DeleteArchive {
                 )
                 .done();
         }
+        crate::model::check_archive_id(self, &mut checks);
         checks.finish()
     }
 }
@@ -5113,7 +5117,7 @@ impl ForceMuteAll {
                 )
                 .done();
         }
-        for value in &self.excluded_stream_ids {
+        for (index, value) in self.excluded_stream_ids.iter().enumerate() {
             checks
                 .text(
                     rtc_core::validate::Field::new(
@@ -5122,6 +5126,7 @@ impl ForceMuteAll {
                     ),
                     value,
                 )
+                .item(index)
                 .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
                 .done();
         }
@@ -5713,6 +5718,7 @@ impl DialSip {
                     |checks| value.check(checks),
                 );
         }
+        crate::model::check_sip(self, &mut checks);
         checks.finish()
     }
 }
@@ -7100,6 +7106,7 @@ impl SetProjectStatus {
                     None,
                 );
         }
+        crate::model::check_project_status(self, &mut checks);
         checks.finish()
     }
 }

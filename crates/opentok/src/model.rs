@@ -5,7 +5,10 @@ use rtc_core::wire::{As, Lenient};
 use rtc_core::{Rule, Secret};
 use serde::{Deserialize, Serialize};
 
-use crate::operation::{SetArchiveStorage, StartAudioConnector, StartBroadcast, StorageConfig, StorageType};
+use crate::operation::{
+    DeleteArchive, DialSip, ProjectStatus, SetArchiveStorage, SetProjectStatus, StartAudioConnector,
+    StartBroadcast, StorageConfig, StorageType,
+};
 use crate::session_id::SessionId;
 
 /// A session that was created.
@@ -20,6 +23,9 @@ pub struct Session {
     /// The same, under its older name.
     #[serde(default, deserialize_with = "As::<Option<Lenient>>::deserialize")]
     pub partner_id: Option<String>,
+    /// The application, in the unified environment.
+    #[serde(default, deserialize_with = "As::<Option<Lenient>>::deserialize")]
+    pub application_id: Option<String>,
     /// When it was created, in the service's own words.
     #[serde(default, deserialize_with = "As::<Option<Lenient>>::deserialize")]
     pub create_dt: Option<String>,
@@ -53,6 +59,35 @@ impl StorageConfig {
         container: impl Into<String>,
     ) -> Self {
         Self::new().account_name(account_name).account_key(account_key).container(container)
+    }
+}
+
+/// The path of an archive of this name is that of the storage, which would be taken away instead.
+pub(crate) fn check_archive_id(request: &DeleteArchive, checks: &mut Checks) {
+    if request.archive_id == "storage" {
+        let field = Field::new("archive_id", "archiveId");
+        checks.report(field, Rule::Pattern, None, "must be the id of an archive: `storage` is none");
+    }
+}
+
+/// `VALID` is a word of answers only.
+pub(crate) fn check_project_status(request: &SetProjectStatus, checks: &mut Checks) {
+    if request.status == ProjectStatus::Valid {
+        checks.report(Field::new("status", "status"), Rule::OneOf, None, "must be ACTIVE or SUSPENDED");
+    }
+}
+
+/// The headers of an INVITE must stay headers.
+pub(crate) fn check_sip(request: &DialSip, checks: &mut Checks) {
+    let mark = |b: u8| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&b);
+    let good = |(name, value): (&String, &Secret)| {
+        !name.is_empty() && name.bytes().all(mark) && !value.expose().contains(char::is_control)
+    };
+    if !request.sip.headers.iter().flatten().all(good) {
+        let field = Field::new("sip.headers", "sip.headers");
+        let message =
+            "must hold names of letters, digits and -.!%*_+`'~, and values without control characters";
+        checks.report(field, Rule::Pattern, None, message);
     }
 }
 

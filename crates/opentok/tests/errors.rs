@@ -226,10 +226,10 @@ async fn connections_that_fail() {
     let half = good()[..40].to_vec();
     let mut short = good();
     short.truncate(short.len() - 5);
-    let huge = 2 * 1024 * 1024;
+    let huge = 16 * 1024 * 1024;
     let lie = format!("HTTP/1.1 200 OK\r\ncontent-length: {huge}\r\n\r\n[").into_bytes();
     let mut chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
-    for _ in 0..20 {
+    for _ in 0..130 {
         chunked.extend_from_slice(format!("{:x}\r\n{}\r\n", 65_536, " ".repeat(65_536)).as_bytes());
     }
     let drip = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n[".to_vec();

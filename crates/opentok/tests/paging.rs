@@ -274,3 +274,14 @@ async fn over_the_emulated_service() {
     assert_eq!(renders.len(), 3);
     assert!(client.list_broadcasts(ListBroadcasts::new()).items().next().await.is_none());
 }
+
+#[tokio::test]
+async fn the_largest_page_fits_into_an_answer() {
+    let url = format!("https://example.com/archive.mp4?signature={}", "s".repeat(1_000));
+    let items: Vec<_> = (0..1_000).map(|n| json!({ "id": n, "status": "available", "url": url })).collect();
+    let body = json!({ "count": 1_000, "items": items }).to_string();
+    assert!(body.len() > 1024 * 1024);
+    let transport = ScriptedTransport::new().json(200, body);
+    let page = scripted(&transport).list_archives(ListArchives::new().count(1_000)).await.unwrap();
+    assert_eq!(page.items.len(), 1_000);
+}

@@ -212,3 +212,14 @@ async fn an_account_call_without_an_account() {
     assert!(error.to_string().contains("ClientBuilder::account"), "what to do: {error}");
     assert!(transport.requests().is_empty());
 }
+
+#[tokio::test]
+async fn an_account_without_a_project() {
+    let transport = ScriptedTransport::new().json(200, "[]");
+    let builder = Client::builder(Credentials::new("", "")).account(Credentials::new("777", SECRET));
+    let client = builder.transport(transport.clone()).build().unwrap();
+    assert!(client.list_projects(ListProjects::new()).await.unwrap().is_empty());
+    let error = client.get_archive(GetArchive::new("a")).await.unwrap_err();
+    assert!(error.to_string().contains("the API key is empty") && !error.was_sent(), "{error}");
+    assert_eq!(transport.requests().len(), 1);
+}

@@ -240,13 +240,13 @@ async fn streams_and_moderation() {
         set_stream_layout_classes(classes(vec![])) => [];
         set_stream_layout_classes(classes(vec!["a", "b"])) => [];
         set_stream_layout_classes(classes(vec!["a b"]))
-            => ["items.0.layout_class_list items.0.layoutClassList pattern"];
+            => ["items.0.layout_class_list.0 items.0.layoutClassList.0 pattern"];
         set_stream_layout_classes(classes(vec!["a", "b\u{a0}"]))
-            => ["items.0.layout_class_list items.0.layoutClassList pattern"];
+            => ["items.0.layout_class_list.1 items.0.layoutClassList.1 pattern"];
         set_stream_layout_classes(SetStreamLayoutClasses::new("s", [StreamClasses::new("", ["a"])]))
             => ["items.0.id required"];
         force_mute_all(ForceMuteAll::new("s").excluded_stream_ids(["x", " "]))
-            => ["excluded_stream_ids excludedStreamIds pattern"];
+            => ["excluded_stream_ids.1 excludedStreamIds.1 pattern"];
         force_mute_all(ForceMuteAll::new("s").excluded_stream_ids(Vec::<String>::new())) => [];
         signal_session(signal(&kind, &data)) => [];
         signal_session(signal("", "")) => [];
@@ -285,7 +285,7 @@ async fn telephones_and_audio_servers() {
         dial_sip(dial(Sip::new("SIPS:a@b"))) => [];
         dial_sip(dial(sip().auth(SipAuth::new("", "")))) => ["sip.auth.username required"];
         dial_sip(dial(sip().auth(SipAuth::new("u", "")))) => [];
-        dial_sip(dial(sip().streams(["x", ""]))) => ["sip.streams pattern"];
+        dial_sip(dial(sip().streams(["x", ""]))) => ["sip.streams.1 pattern"];
         start_audio_connector(connect(server())) => [];
         start_audio_connector(StartAudioConnector::new("", "", server()))
             => ["session_id sessionId required", "token required"];
@@ -296,7 +296,7 @@ async fn telephones_and_audio_servers() {
         start_audio_connector(connect(uri(2049))) => ["websocket.uri length"];
         start_audio_connector(connect(AudioConnectorWebsocket::new("https://example.com")))
             => ["websocket.uri pattern"];
-        start_audio_connector(connect(server().streams([""]))) => ["websocket.streams pattern"];
+        start_audio_connector(connect(server().streams([""]))) => ["websocket.streams.0 pattern"];
         start_audio_connector(connect(headers("x".repeat(510)))) => [];
         start_audio_connector(connect(headers("x".repeat(511)))) => ["websocket.headers length"];
         start_audio_connector(connect(headers("x".repeat(509) + "é"))) => ["websocket.headers length"];
@@ -307,6 +307,23 @@ async fn telephones_and_audio_servers() {
             => ["websocket.audio_rate websocket.audioRate one_of"];
         start_audio_connector(connect(server().audio_transport(AudioTransportSettings::new("smoke"))))
             => ["websocket.audio_transport.transport websocket.audioTransport.transport one_of"];
+    }
+}
+
+#[tokio::test]
+async fn what_would_mean_something_else() {
+    let sip = |name: &str, value: &str| {
+        DialSip::new("s", "t", Sip::new("sip:a@example.com").headers([(name, value)]))
+    };
+    rules! {
+        delete_archive(DeleteArchive::new("storage")) => ["archive_id archiveId pattern"];
+        delete_archive(DeleteArchive::new("Storage")) => [];
+        set_project_status(SetProjectStatus::new("1", ProjectStatus::Valid)) => ["status one_of"];
+        dial_sip(sip("X-Department", "sales, é")) => [];
+        dial_sip(sip("X-A\r\nX-B", "c")) => ["sip.headers pattern"];
+        dial_sip(sip("X-A:", "c")) => ["sip.headers pattern"];
+        dial_sip(sip("", "c")) => ["sip.headers pattern"];
+        dial_sip(sip("X-A", "c\r\nX-B: d")) => ["sip.headers pattern"];
     }
 }
 

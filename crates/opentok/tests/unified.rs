@@ -224,3 +224,20 @@ async fn the_emulator_lets_the_application_in() {
     let error = stranger.get_archive(GetArchive::new("a")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
 }
+
+#[test]
+fn an_application_without_a_key_file_says_so() {
+    const CHILD: &str = "OPENTOK_TEST_CHILD";
+    if std::env::var_os(CHILD).is_some() {
+        let error = Client::from_env().unwrap_err();
+        assert!(error.to_string().contains("OPENTOK_PRIVATE_KEY_FILE is not"), "{error}");
+        return;
+    }
+    // A process of its own: the environment of this one is shared by all tests.
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "an_application_without_a_key_file_says_so"])
+        .envs([(CHILD, "1"), ("OPENTOK_APPLICATION_ID", APPLICATION), ("OPENTOK_PRIVATE_KEY_FILE", "")])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}

@@ -165,6 +165,7 @@ async fn answers() {
         (XML, declared.as_str()),
         ("application/xml;charset=utf-8", &format!("\u{feff}{declared}")),
         (JSON, &format!("  {declared}")),
+        ("text/plain", SESSIONS),
         (XML, &SESSIONS.replace("><", "> \n <")),
         (XML, &SESSIONS.replace("2_abc", " 2_<!-- new -->abc\n")),
         (XML, &SESSIONS.replace("<session_id>", "<!-- new --><other>1</other><session_id>")),
@@ -174,8 +175,10 @@ async fn answers() {
         assert_eq!(session.create_dt.as_deref(), Some("Mon Mar 17 00:41:31 PDT 2014"), "{body}");
         assert_eq!(session.project_id, None);
     }
-    let all = r#"[{"session_id":"2_abc","project_id":"7","media_server_url":"u","create_dt":null}]"#;
+    let all = r#"[{"session_id":"2_abc","project_id":"7","media_server_url":"u","create_dt":null,
+        "application_id":"a-b"}]"#;
     let session = decoded(answer(JSON, all)).await.unwrap();
+    assert_eq!(session.application_id.as_deref(), Some("a-b"));
     assert_eq!((session.project_id.as_deref(), session.media_server_url.as_deref()), (Some("7"), Some("u")));
     assert_eq!(session.create_dt, None);
 }
@@ -238,6 +241,8 @@ async fn an_error_inside_a_success() {
         ),
         (r#"<error code="-1"/>"#, ErrorKind::InvalidInput, Some("-1"), None),
         ("<error></error>", ErrorKind::InvalidInput, None, None),
+        (r#"<error code="200"/>"#, ErrorKind::InvalidInput, Some("200"), None),
+        (r#"<error code="302"/>"#, ErrorKind::InvalidInput, Some("302"), None),
         (
             "<errorPayload><code>503</code><message>later</message></errorPayload>",
             ErrorKind::Unavailable,
@@ -264,8 +269,11 @@ async fn an_error_inside_a_success() {
         ),
         (r#"<error code="404" message="a &nope; b"/>"#, ErrorKind::NotFound, Some("404"), Some("a &nope; b")),
     ] {
-        let error = decoded(answer(XML, body)).await.unwrap_err();
-        assert_eq!((error.kind(), error.code().as_deref(), error.detail()), (kind, code, detail), "{body}");
-        assert_eq!(error.status().unwrap().as_u16(), 200, "what came over the wire");
+        for label in [XML, "text/plain"] {
+            let error = decoded(answer(label, body)).await.unwrap_err();
+            let told = (error.kind(), error.code(), error.detail());
+            assert_eq!(told, (kind, code.map(Into::into), detail), "{label}: {body}");
+            assert_eq!(error.status().unwrap().as_u16(), 200, "what came over the wire");
+        }
     }
 }

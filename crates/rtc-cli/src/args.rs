@@ -78,7 +78,9 @@ fn conveniences(provider: &str, command: Command) -> Command {
             command
                 .subcommand(
                     operation_command("presign".into(), presign, None)
-                        .about("A signed WebSocket URL for the master or a viewer of a channel. Sends nothing.")
+                        .about(
+                            "A signed WebSocket URL for the master or a viewer of a channel. Sends nothing.",
+                        )
                         .arg(role.clone()),
                 )
                 .subcommand(operation_command("connect".into(), connect, None).about(CONNECT).arg(role))

@@ -8,5 +8,6 @@ use crate::outcome::{Outcome, Run};
 pub async fn run(operation: &str, input: Value, run: &Run) -> Outcome {
     let lines = tokio::io::BufReader::new(tokio::io::stdin());
     let interrupt = tokio::signal::ctrl_c();
-    crate::providers::kvs_signaling::converse(operation, input, run, lines, std::io::stdout(), interrupt).await
+    crate::providers::kvs_signaling::converse(operation, input, run, lines, std::io::stdout(), interrupt)
+        .await
 }

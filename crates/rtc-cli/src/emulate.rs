@@ -90,8 +90,8 @@ fn environment(emulator: &Emulator, authority: &Path) -> String {
     export("AWS_REGION", kvs.region());
     // boto3 reads only this name.
     export("AWS_DEFAULT_REGION", kvs.region());
-    for variable in ["AWS_ENDPOINT_URL_KINESIS_VIDEO", "AWS_ENDPOINT_URL_KINESIS_VIDEO_SIGNALING"] {
-        export(variable, &kvs.url());
+    for service in ["", "_SIGNALING", "_WEBRTC_STORAGE"] {
+        export(&format!("AWS_ENDPOINT_URL_KINESIS_VIDEO{service}"), &kvs.url());
     }
     let opentok = emulator.opentok();
     export("OPENTOK_API_KEY", opentok.api_key());
@@ -127,6 +127,8 @@ mod tests {
         for line in [
             format!("export AWS_CA_BUNDLE='{}'\n", path.display()),
             format!("export NODE_EXTRA_CA_CERTS='{}'\n", path.display()),
+            // Without it these calls would go to AWS.
+            format!("export AWS_ENDPOINT_URL_KINESIS_VIDEO_WEBRTC_STORAGE='{}'\n", emulator.kvs().url()),
             format!("# with TLS: {}", emulator.tls_url().unwrap()),
             format!("--ca-file '{}'", path.display()),
         ] {

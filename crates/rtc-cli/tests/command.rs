@@ -220,6 +220,21 @@ async fn a_batch_answers_line_by_line_with_a_fixed_clock() {
 }
 
 #[tokio::test]
+async fn a_token_that_cannot_be_made_says_all_that_is_wrong() {
+    let mut command = rtc();
+    command.args(["opentok", "generate-token", "--output", "json"]);
+    command.args(["--credentials", r#"{"api_key":"123456","api_secret":"secret"}"#]);
+    command.args([
+        "--input",
+        r#"{"session_id":"x","role":"king","expire_time":1,"connection_data":[],"typo":1}"#,
+    ]);
+    let refused = json_of(&output(command).await);
+    let found: Vec<_> = refused["error"]["violations"].as_array().unwrap().iter().collect();
+    let fields: Vec<_> = found.iter().map(|violation| violation["field"].as_str().unwrap()).collect();
+    assert_eq!(fields, ["connection_data", "typo", "role", "session_id", "expire_time"], "{refused}");
+}
+
+#[tokio::test]
 async fn secrets_of_the_answer_are_shown_unless_redacted() {
     let session = "1_MX4xMjM0NTZ-flNhdCBNYXIgMTUgMTQ6NDI6MjMgUERUIDIwMTR-MC40OTAxMzAyNX4";
     let run = |redact: bool| {

@@ -443,8 +443,10 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
             request_id: request_id.clone(),
             retry_after: retry_after(response.headers(), shared.clock.now()),
         };
-        let hidden = secrets.hidden_in(&response);
-        if let Some(refusal) = shared.service.reject(&O::META, hidden.as_ref().unwrap_or(&response)) {
+        let reject = |answer: &Response<Bytes>| shared.service.reject(&O::META, answer);
+        if let Some(refusal) = reject(&response) {
+            // Only now is it worth while to look for what we sent in secret.
+            let refusal = secrets.hidden_from(&response, reject).unwrap_or(refusal);
             let floor = head.retry_after;
             let repeat = match refusal.retry() {
                 RetryHint::No => Repeat::No,

@@ -303,7 +303,8 @@ macro_rules! config_setters {
             self
         }
 
-        /// Limits the size of an answer in bytes (default 1 MiB). A larger one is an error.
+        /// Limits the size of an answer in bytes (default 1 MiB, unless the client's builder says otherwise). A
+        /// larger one is an error.
         #[must_use]
         pub fn body_limit(mut self, bytes: u64) -> Self {
             self.config.limits = self.config.limits.with_body(bytes);

@@ -16,6 +16,8 @@ const SHORTEST: usize = 4;
 thread_local! {
     /// The secrets that were written out since a request began to be encoded on this thread.
     static WRITTEN: RefCell<Option<Vec<Secret>>> = const { RefCell::new(None) };
+    /// The secrets that excerpts of an answer must not show, while a refusal is read on this thread.
+    static HIDING: RefCell<Option<Vec<Secret>>> = const { RefCell::new(None) };
 }
 
 /// Takes note of a secret that is written out in clear.
@@ -47,34 +49,103 @@ impl Sent {
         (encoded, Self(WRITTEN.take().unwrap_or_default()))
     }
 
+    /// What `reject` makes of the answer without them; none when nothing was sent in secret.
+    ///
+    /// They are looked for twice: in the answer as it came, and in every excerpt that is taken of what was read
+    /// from it, since JSON and XML can write a text in more ways than one.
+    pub(crate) fn hidden_from<T>(
+        &self,
+        answer: &Response<Bytes>,
+        reject: impl Fn(&Response<Bytes>) -> Option<T>,
+    ) -> Option<T> {
+        /// Ends the hiding even if `reject` panics.
+        struct End;
+        impl Drop for End {
+            fn drop(&mut self) {
+                HIDING.take();
+            }
+        }
+        if self.0.is_empty() {
+            return None;
+        }
+        HIDING.set(Some(self.0.clone()));
+        let _end = End;
+        reject(self.hidden_in(answer).as_ref().unwrap_or(answer))
+    }
+
     /// The answer without them; none when it holds none of them.
-    pub(crate) fn hidden_in(&self, answer: &Response<Bytes>) -> Option<Response<Bytes>> {
+    fn hidden_in(&self, answer: &Response<Bytes>) -> Option<Response<Bytes>> {
         if self.0.is_empty() || answer.body().is_empty() {
             return None;
         }
         let text = String::from_utf8_lossy(answer.body());
-        let text = self.hide(&text)?;
+        let text = if text.contains("\\u") { Cow::Owned(unescaped(&text)) } else { text };
+        let text = hide(&self.0, &text)?;
         let mut hidden = Response::new(Bytes::from(text.into_bytes()));
         *hidden.status_mut() = answer.status();
         hidden.headers_mut().clone_from(answer.headers());
         Some(hidden)
     }
+}
 
-    fn hide(&self, text: &str) -> Option<String> {
-        let mut forms: Vec<_> = self.0.iter().flat_map(forms).collect();
-        // One secret may be a part of another one.
-        forms.sort_by_key(|form| std::cmp::Reverse(form.expose().len()));
-        let mut text = Cow::Borrowed(text);
-        for form in forms {
-            if text.contains(form.expose()) {
-                text = Cow::Owned(text.replace(form.expose(), REDACTED));
-            }
-        }
-        match text {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(text) => Some(text),
+/// The text without what is being hidden now; the same where nothing is.
+pub(crate) fn hidden(text: String) -> String {
+    HIDING.with_borrow(|hiding| hiding.as_ref().and_then(|secrets| hide(secrets, &text))).unwrap_or(text)
+}
+
+fn hide(secrets: &[Secret], text: &str) -> Option<String> {
+    let mut forms: Vec<_> = secrets.iter().flat_map(forms).collect();
+    // One secret may be a part of another one.
+    forms.sort_by_key(|form| std::cmp::Reverse(form.expose().len()));
+    let mut text = Cow::Borrowed(text);
+    for form in forms {
+        if text.contains(form.expose()) {
+            text = Cow::Owned(text.replace(form.expose(), REDACTED));
         }
     }
+    match text {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(text) => Some(text),
+    }
+}
+
+/// The text with JSON's `\u003d` written out, as some servers escape more than they must. What JSON itself wants
+/// escaped stays so, and it is the same JSON.
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("\\u") {
+        out.push_str(before);
+        let backslashes = before.len() - before.trim_end_matches('\\').len();
+        match character(after).filter(|_| backslashes.is_multiple_of(2)) {
+            Some((plain, tail)) => {
+                out.push(plain);
+                rest = tail;
+            }
+            None => {
+                out.push_str("\\u");
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The character whose four digits these are, or twice four with `\u` between them, and what follows.
+fn character(text: &str) -> Option<(char, &str)> {
+    let unit = |text: &str| {
+        let digits = text.get(..4).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let (first, mut tail) = (unit(text)?, text.get(4..)?);
+    let mut units = vec![first];
+    if let Some(second) = tail.strip_prefix("\\u").filter(|_| (0xd800..0xdc00).contains(&first)) {
+        units.push(unit(second)?);
+        tail = second.get(4..)?;
+    }
+    let plain = char::decode_utf16(units).next()?.ok()?;
+    (!plain.is_control() && !matches!(plain, '"' | '\\')).then_some((plain, tail))
 }
 
 /// How a secret may be written in an answer: as it is, in JSON, in XML, in a URL.
@@ -125,6 +196,41 @@ mod tests {
         assert_eq!(shown(&["live", "live_key"], "a live_key b"), "a [redacted] b", "the longer one first");
         assert_eq!(shown(&["", "a", "abc"], "abc a"), "abc a", "too short to be hidden");
         assert!(shown(&["abcdef"], "x").len() == 1 && shown(&[], "x") == "x");
+    }
+
+    #[test]
+    fn an_echo_is_hidden_however_it_is_escaped() {
+        let secret = "QUJDREVGRw+x/y==";
+        let echoed = [
+            r#"{"m":"bad key QUJDREVGRw+x/y\u003d\u003D"}"#,
+            r#"{"m":"bad key \u0051UJDREVGRw\u002Bx\/y=="}"#,
+            "<m>bad key QUJDREVGRw&#43;x/y&#61;&#x3d;</m>",
+        ];
+        for body in echoed {
+            let answer = Response::new(Bytes::from(body.to_owned()));
+            let read = |answer: &Response<Bytes>| {
+                let text = String::from_utf8_lossy(answer.body()).replace("&#43;", "+");
+                let text = text.replace("&#61;", "=").replace("&#x3d;", "=").replace("\\/", "/");
+                Some(crate::encode::excerpt(text.as_bytes()))
+            };
+            let told = sent(&[secret]).hidden_from(&answer, read).unwrap();
+            assert!(told.contains("bad key [redacted]"), "{told}");
+        }
+        assert!(HIDING.with_borrow(Option::is_none));
+        assert_eq!(hidden(secret.to_owned()), secret, "nothing is being hidden now");
+        for (text, plain) in [
+            (r"a\u003d\u003D", "a=="),
+            (r"\\u003d", r"\\u003d"),
+            (r"\\\u003d", r"\\="),
+            (r"\u0022\u005c\u000a", r"\u0022\u005c\u000a"),
+            (r"\ud83d\ude00x", "\u{1f600}x"),
+            (r"\ud83dx", r"\ud83dx"),
+            (r"\u00", r"\u00"),
+            (r"\u+03d", r"\u+03d"),
+            (r"\u00\u{e9}", r"\u00\u{e9}"),
+        ] {
+            assert_eq!(unescaped(text), plain, "{text}");
+        }
     }
 
     #[test]

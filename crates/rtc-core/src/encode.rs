@@ -304,7 +304,7 @@ pub fn excerpt(body: &[u8]) -> String {
     let window = body.get(..WINDOW).unwrap_or(body);
     let text = String::from_utf8_lossy(window);
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let mut text = hide(text.trim(), window.len() < body.len());
+    let mut text = crate::echo::hidden(hide(text.trim(), window.len() < body.len()));
     let mut end = LIMIT.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;

@@ -44,7 +44,7 @@ type Page<S, O> = Result<<O as Operation<S>>::Output, Error<<S as Service>::Erro
 
 /// The pages of a list, one request each. A stream; [`Pages::next`] needs no further crate.
 ///
-/// A failed page ends nothing: asking again repeats its request. Elements that are added or removed while a
+/// A failed page ends nothing: asking again repeats its request, so stop at an error that is not retryable. Elements that are added or removed while a
 /// list with offsets is read can move across the border of two pages, and so appear twice or not at all.
 #[must_use = "a list asks for nothing until it is read"]
 pub struct Pages<S: Service, O: Paged<S>> {

@@ -196,7 +196,7 @@ impl Checks {
     /// Starts the checks of one text.
     #[inline]
     pub fn text<'c, 'v>(&'c mut self, field: Field, value: &'v str) -> Text<'c, 'v> {
-        Text { checks: self, field, value, code: None, failed: false }
+        Text { checks: self, field, value, item: None, code: None, failed: false }
     }
 
     /// Reports a violation of the field (below the current path).
@@ -215,6 +215,22 @@ impl Checks {
             code: code.map(Cow::Borrowed),
             message: message.into(),
         });
+    }
+
+    /// Reports a violation of one element of a list.
+    pub fn report_item(
+        &mut self,
+        field: Field,
+        index: usize,
+        rule: Rule,
+        code: Option<&'static str>,
+        message: impl Into<Cow<'static, str>>,
+    ) {
+        self.report(field, rule, code, message);
+        if let Some(violation) = self.found.last_mut() {
+            violation.field = format!("{}.{index}", violation.field).into();
+            violation.wire = format!("{}.{index}", violation.wire).into();
+        }
     }
 
     /// Requires `min <= value <= max`.
@@ -331,6 +347,7 @@ pub struct Text<'c, 'v> {
     checks: &'c mut Checks,
     field: Field,
     value: &'v str,
+    item: Option<usize>,
     code: Option<&'static str>,
     failed: bool,
 }
@@ -340,6 +357,14 @@ impl Text<'_, '_> {
     #[must_use]
     pub fn code(mut self, code: &'static str) -> Self {
         self.code = Some(code);
+        self
+    }
+
+    /// The text is this element of a list.
+    #[must_use]
+    #[inline]
+    pub fn item(mut self, index: usize) -> Self {
+        self.item = Some(index);
         self
     }
 
@@ -385,7 +410,10 @@ impl Text<'_, '_> {
     fn fail(mut self, rule: Rule, message: impl Into<Cow<'static, str>>) -> Self {
         if !self.failed {
             self.failed = true;
-            self.checks.report(self.field, rule, self.code, message);
+            match self.item {
+                Some(index) => self.checks.report_item(self.field, index, rule, self.code, message),
+                None => self.checks.report(self.field, rule, self.code, message),
+            }
         }
         self
     }

@@ -57,9 +57,10 @@ pub fn pattern(name: &str, text: &str) -> bool {
         "date_time" => text.split_once(' ').is_some_and(|(day, time)| {
             date(day) && time.len() == 8 && triple(time, ':').is_some_and(|(h, m, s)| is_time(h, m, s))
         }),
-        "base64_text" => every(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b)),
+        "base64_text" => text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b)),
         "tag_text" => {
-            !text.chars().any(|c| !(c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c)))
+            let fits = |c: char| c.is_alphanumeric() || c.is_whitespace() || "_.:/=+-@".contains(c);
+            text.chars().all(|c| fits(c) && !c.is_control())
         }
         "channel_arn" => channel_arn(text).is_some(),
         _ => true,
@@ -143,8 +144,8 @@ mod tests {
                 &["2024-02-29 23:59:59"],
                 &["2024-02-29", "2024-02-29T23:59:59", "2024-02-29 24:00:00"],
             ),
-            ("base64_text", &["aZ09+/=="], &["", "a b", "a-b"]),
-            ("tag_text", &["", "a é_.:/=+-@1"], &["a\0", "a;"]),
+            ("base64_text", &["", "aZ09+/=="], &["a b", "a-b"]),
+            ("tag_text", &["", "a é_.:/=+-@1", "a\u{a0}b"], &["a\0", "a;", "a\nb", "a\tb"]),
             ("channel_arn", &[arn, "arn:aws-cn:kinesisvideo:cn-north-1:1:channel/x/12"], &["", "arn"]),
         ];
         assert_eq!(cases.iter().map(|case| case.0).collect::<Vec<_>>(), PATTERNS);

@@ -24,7 +24,8 @@ const settings = {
 const commands = new Map();
 for (const name of packages.toReversed()) {
   const sdk = require(name);
-  const client = new (Object.values(sdk).find((is) => is.name?.endsWith('Client') && is.prototype?.destroy))(settings);
+  const [, Client] = Object.entries(sdk).find(([known]) => /^KinesisVideo\w*Client$/.test(known));
+  const client = new Client(settings);
   Object.keys(sdk)
     .filter((known) => known.endsWith('Command'))
     .forEach((known) => {

@@ -1,6 +1,6 @@
 //! What the service sends.
 
-use rtc_core::{DecodeError, ErrorKind};
+use rtc_core::DecodeError;
 use serde_json::{Map, Value};
 
 use super::event::{Event, GRACE, PeerMessage, ProtocolFault, StatusResponse, UnknownMessage};
@@ -84,21 +84,5 @@ fn number(value: &Value) -> Option<u16> {
     match value {
         Value::String(text) => text.trim().parse().ok(),
         other => other.as_u64().and_then(|number| u16::try_from(number).ok()),
-    }
-}
-
-/// The error that a refusal of a message is, for its sender.
-#[cfg_attr(not(feature = "websocket"), allow(dead_code, reason = "only a connection has senders"))]
-pub(crate) fn refusal(operation: &'static str, status: &StatusResponse) -> crate::error::KvsError {
-    use rtc_core::http::StatusCode;
-    let code = status.status_code.and_then(|code| StatusCode::from_u16(code).ok());
-    crate::error::KvsError::Api {
-        operation,
-        status: code
-            .filter(|code| ErrorKind::from_status(*code) != ErrorKind::Protocol)
-            .unwrap_or(StatusCode::BAD_REQUEST),
-        exception: status.error_type.clone(),
-        message: status.description.clone().unwrap_or_default(),
-        body: String::new(),
     }
 }

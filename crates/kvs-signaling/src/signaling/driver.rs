@@ -1,26 +1,25 @@
 //! The task that owns the connections of a client of a channel.
 
+mod ending;
+
 use std::future::{Future, pending, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use rtc_core::transport::channel::{BoxChannel, Channel as _, Frame};
-use rtc_core::{
-    BoxFuture, Bytes, Clock as _, Reason, SharedClock, TransportError, TransportErrorKind, timeout,
-};
-use tokio::sync::{mpsc, oneshot, watch};
+use rtc_core::{BoxFuture, Bytes, Clock as _, SharedClock, TransportError, timeout};
+use tokio::sync::{mpsc, watch};
 
-use super::decode::refusal;
 use super::event::{Event, ReconnectReason, StatusResponse};
 use super::link::{Due, Link};
-use super::message::Outgoing;
-use super::opener::{Opener, is_permanent};
+use super::opener::{Opener, is_permanent, refused_message};
 use super::options::SignalingOptions;
 use super::pacing::Pacing;
-use super::shared::{Notice, Shared, Ticket};
+use super::queued::{Queued, undelivered};
+use super::shared::{Notice, Shared};
 use crate::error::{Error, Result};
 
 /// How long writing one message may take.
@@ -30,43 +29,20 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// How long a connection that was replaced is read: what it was given before may still be on its way.
 const LEAVE: Duration = Duration::from_secs(5);
 /// How many handshakes in a row may be refused for good.
-const REFUSALS: u32 = 2;
-
-/// A message on its way out.
-pub(super) struct Queued {
-    pub(super) message: Outgoing,
-    /// Told once the connection has taken it.
-    pub(super) written: Option<oneshot::Sender<Result<()>>>,
-    /// Told what became of it.
-    pub(super) watch: Option<oneshot::Sender<Result<()>>>,
-    /// Whether a byte of it may have been sent.
-    pub(super) started: Arc<AtomicBool>,
-    /// Counts it among the pending ones until it is dropped.
-    pub(super) _ticket: Ticket,
-}
-
-impl Queued {
-    fn is_abandoned(&self) -> bool {
-        self.written.as_ref().is_some_and(oneshot::Sender::is_closed)
-    }
-
-    fn is_named(&self, status: &StatusResponse) -> bool {
-        self.watch.is_some() && self.message.correlation_id.as_deref() == Some(&status.correlation_id)
-    }
-
-    /// Tells the one who watches.
-    fn finish(mut self, result: Result<()>) {
-        if let Some(watch) = self.watch.take() {
-            let _ = watch.send(result);
-        }
-    }
-}
+const REFUSALS: u32 = 5;
 
 struct Conn {
     channel: BoxChannel,
     link: Link<Queued>,
     number: u64,
     opened: Instant,
+}
+
+/// A message that has arrived, over which connection, and until when its refusal is waited for.
+struct Listening {
+    until: Instant,
+    number: u64,
+    message: Queued,
 }
 
 enum Wake {
@@ -91,8 +67,11 @@ pub(super) struct Driver {
     /// The connection that was replaced, and until when it is read.
     old: Option<(Conn, Instant)>,
     opening: Option<BoxFuture<'static, Result<BoxChannel>>>,
-    /// Messages that have arrived and whose refusal is waited for, each until then.
-    listening: Vec<(Instant, Queued)>,
+    /// Whether messages wait for the connection that is being made, so that the present one can be left with nothing
+    /// under way. Only for the first attempt: after that the present one is better than none.
+    hold: bool,
+    /// Messages that have arrived and whose refusal is waited for.
+    listening: Vec<Listening>,
     pacing: Pacing,
     /// Attempts in a row that failed, and those of them that were refused for good.
     failures: u32,
@@ -130,6 +109,7 @@ impl Driver {
             current: None,
             old: None,
             opening: None,
+            hold: false,
             listening: Vec::new(),
             pacing: Pacing::new(),
             failures: 0,
@@ -171,7 +151,7 @@ impl Driver {
         // In turns, so that neither a flood of frames nor one of messages starves the rest.
         self.frames_first = !self.frames_first;
         let frames_first = self.frames_first;
-        let takes = self.head.is_none() && self.current.is_some();
+        let takes = self.head.is_none() && self.current.is_some() && !self.hold;
         let shared = Arc::clone(&self.shared);
         let Self { current, old, opening, messages, timer, .. } = self;
         let mut frame = pin!(next_frame(current.as_mut()));
@@ -217,7 +197,9 @@ impl Driver {
     /// When something is due that nothing else wakes for.
     fn deadline(&mut self) -> Option<Instant> {
         let head = match (&self.head, &self.current) {
-            (Some(head), Some(_)) => Some(self.pacing.ready(head.message.action, self.clock.monotonic())),
+            (Some(head), Some(_)) if !self.hold => {
+                Some(self.pacing.ready(head.message.action, self.clock.monotonic()))
+            }
             _ => None,
         };
         let links = self.current.iter().chain(self.old.iter().map(|(conn, _)| conn));
@@ -227,7 +209,7 @@ impl Driver {
             .chain(head)
             .chain(age.map(|conn| conn.opened + self.options.max_age))
             .chain(self.old.as_ref().map(|(_, until)| *until))
-            .chain(self.listening.iter().map(|(until, _)| *until))
+            .chain(self.listening.iter().map(|listening| listening.until))
             .min()
     }
 
@@ -245,7 +227,8 @@ impl Driver {
                 self.frame(frame, number);
             }
             Wake::Frame(Some(Err(_)) | None) => self.lose(ReconnectReason::Lost { code: None }),
-            Wake::OldFrame(Some(Ok(Frame::Close { .. }) | Err(_)) | None) => self.leave(false).await,
+            Wake::OldFrame(Some(Ok(Frame::Close { .. }))) => self.left(true),
+            Wake::OldFrame(Some(Err(_)) | None) => self.left(false),
             Wake::OldFrame(Some(Ok(frame))) => {
                 let number = self.old.as_ref().map_or(0, |(conn, _)| conn.number);
                 self.frame(frame, number);
@@ -269,16 +252,17 @@ impl Driver {
             _ => return,
         };
         let now = self.clock.monotonic();
+        let is_current = self.current.as_ref().is_some_and(|conn| conn.number == number);
         let is_awaited = |status: &StatusResponse| self.sent().any(|message| message.is_named(status));
         match self.shared.receive(&text, number, now, is_awaited) {
             None => {}
-            Some(Notice::GoAway) => {
-                self.opener.forget_endpoint();
-                self.replace(ReconnectReason::GoAway);
-            }
             Some(Notice::ReconnectIceServer) => {
                 self.opener.forget_ice_servers();
-                self.replace(ReconnectReason::ReconnectIceServer);
+                self.replace(is_current, ReconnectReason::ReconnectIceServer);
+            }
+            Some(Notice::GoAway) => {
+                self.opener.forget_endpoint();
+                self.replace(is_current, ReconnectReason::GoAway);
             }
             Some(Notice::Status(status)) => self.answer(&status),
         }
@@ -288,24 +272,20 @@ impl Driver {
     fn sent(&self) -> impl Iterator<Item = &Queued> {
         let conns = self.current.iter().chain(self.old.iter().map(|(conn, _)| conn));
         let unconfirmed = conns.flat_map(|conn| conn.link.unconfirmed());
-        unconfirmed.chain(self.listening.iter().map(|(_, message)| message))
+        unconfirmed.chain(self.listening.iter().map(|listening| &listening.message))
     }
 
     /// Tells the one who waits for this status.
     fn answer(&mut self, status: &StatusResponse) {
-        let heard = self.listening.iter().position(|(_, message)| message.is_named(status));
+        let heard = self.listening.iter().position(|listening| listening.message.is_named(status));
         let conns = self.current.iter_mut().chain(self.old.iter_mut().map(|(conn, _)| conn));
         let found = match heard {
-            Some(at) => Some(self.listening.swap_remove(at).1),
+            Some(at) => Some(self.listening.swap_remove(at).message),
             None => conns.into_iter().find_map(|conn| conn.link.take(|message| message.is_named(status))),
         };
         let Some(message) = found else { return };
-        let result = if status.is_success() {
-            Ok(())
-        } else {
-            let refused = refusal(message.message.action.operation(), status);
-            Err(Error::new(Reason::Service(refused)).with_exchange(1, true))
-        };
+        let result =
+            if status.is_success() { Ok(()) } else { Err(refused_message(message.message.action, status)) };
         message.finish(result);
     }
 
@@ -315,15 +295,17 @@ impl Driver {
         let conns = self.current.iter_mut().chain(self.old.iter_mut().map(|(conn, _)| conn));
         for conn in conns.filter(|conn| conn.number == number) {
             let arrived = conn.link.pong(content).into_iter().filter(|message| message.watch.is_some());
-            self.listening.extend(arrived.map(|message| (until, message)));
+            self.listening.extend(arrived.map(|message| Listening { until, number, message }));
         }
     }
 
-    /// Makes a connection beside the present one, which goes on until then.
-    fn replace(&mut self, reason: ReconnectReason) {
-        if self.opening.is_none() {
+    /// Makes a connection beside the present one, which goes on until then. One that was replaced is replaced already.
+    fn replace(&mut self, is_current: bool, reason: ReconnectReason) {
+        if is_current && self.opening.is_none() {
             self.shared.push(Event::Reconnecting { reason });
             self.open(Duration::ZERO);
+            self.hold = true;
+            self.current.iter_mut().for_each(|conn| conn.link.hurry());
         }
     }
 
@@ -337,31 +319,6 @@ impl Driver {
         }));
     }
 
-    /// The connection is gone.
-    fn lose(&mut self, reason: ReconnectReason) {
-        let Some(conn) = self.current.take() else { return };
-        self.shared.disconnected();
-        if self.clock.monotonic().saturating_duration_since(conn.opened) >= self.options.reconnect.cap {
-            self.failures = 0;
-        }
-        let was_opening = self.opening.is_some();
-        self.lost_with(conn);
-        if !was_opening {
-            self.shared.push(Event::Reconnecting { reason });
-            self.failures = self.failures.saturating_add(1);
-            let pause = self.pause();
-            self.open(pause);
-        }
-    }
-
-    /// Reports what the end of a connection has taken along.
-    fn lost_with(&mut self, conn: Conn) {
-        for message in conn.link.into_unconfirmed() {
-            self.shared.push(Event::Undelivered(message.message.clone()));
-            message.finish(Err(undelivered()));
-        }
-    }
-
     fn pause(&self) -> Duration {
         let policy = &self.options.reconnect;
         let doubled = policy.base.saturating_mul(1 << self.failures.saturating_sub(1).min(16));
@@ -370,9 +327,10 @@ impl Driver {
 
     async fn opened(&mut self, channel: BoxChannel) {
         self.opening = None;
+        self.hold = false;
         self.refusals = 0;
         // The one before that is left at once.
-        self.leave(true).await;
+        self.leave().await;
         if let Some(conn) = self.current.take() {
             self.old = Some((conn, self.clock.monotonic() + LEAVE));
         }
@@ -389,6 +347,7 @@ impl Driver {
 
     fn not_opened(&mut self, error: Error) -> Result<()> {
         self.opening = None;
+        self.hold = false;
         self.failures = self.failures.saturating_add(1);
         self.refusals = if is_permanent(&error) { self.refusals + 1 } else { 0 };
         let is_hopeless = self.refusals >= REFUSALS || self.failures >= self.options.reconnect.max_attempts;
@@ -401,22 +360,13 @@ impl Driver {
         Ok(())
     }
 
-    /// Leaves the connection that was replaced.
-    async fn leave(&mut self, say_goodbye: bool) {
-        let Some((mut conn, _)) = self.old.take() else { return };
-        if say_goodbye {
-            let _ = timeout(&self.clock, GOODBYE, conn.channel.send(close_frame())).await;
-        }
-        self.lost_with(conn);
-    }
-
     async fn tick(&mut self) {
         let now = self.clock.monotonic();
-        while let Some(at) = self.listening.iter().position(|(until, _)| *until <= now) {
-            self.listening.swap_remove(at).1.finish(Ok(()));
+        for quiet in self.listening.extract_if(.., |listening| listening.until <= now) {
+            quiet.message.finish(Ok(()));
         }
         if self.old.as_ref().is_some_and(|(_, until)| *until <= now) {
-            self.leave(true).await;
+            self.leave().await;
         }
         let old = self.old.as_mut().map(|(conn, _)| conn);
         for conn in self.current.iter_mut().chain(old) {
@@ -424,33 +374,39 @@ impl Driver {
                 Due::Nothing => {}
                 Due::Ping(content) => {
                     let ping = Frame::Ping(Bytes::copy_from_slice(&content));
-                    // Whether it went out shows when it is answered.
-                    let _ = timeout(&self.clock, WRITE, conn.channel.send(ping)).await;
+                    let number = conn.number;
+                    // One that fails shows in what is received; one that is held up spoils the connection.
+                    if timeout(&self.clock, WRITE, conn.channel.send(ping)).await.is_none() {
+                        return self.dead(number);
+                    }
                 }
                 Due::Dead => {
                     let number = conn.number;
-                    return self.dead(number).await;
+                    return self.dead(number);
                 }
             }
         }
         let age = self.current.as_ref().map(|conn| now.saturating_duration_since(conn.opened));
         if age.is_some_and(|age| age >= self.options.max_age) {
-            self.replace(ReconnectReason::Age);
+            self.replace(true, ReconnectReason::Age);
         }
         self.send_head().await;
     }
 
-    async fn dead(&mut self, number: u64) {
+    fn dead(&mut self, number: u64) {
         if self.current.as_ref().is_some_and(|conn| conn.number == number) {
             self.lose(ReconnectReason::Silence);
         } else {
-            self.leave(false).await;
+            self.left(false);
         }
     }
 
     /// Sends the next message, if it is its turn.
     async fn send_head(&mut self) {
         let now = self.clock.monotonic();
+        if self.hold {
+            return;
+        }
         let Some(conn) = &mut self.current else { return };
         let Some(mut queued) = self.head.take() else { return };
         if queued.is_abandoned() {
@@ -484,52 +440,6 @@ impl Driver {
             ReconnectReason::Lost { code: None }
         });
     }
-
-    /// Ends everything: first the messages that were not sent, then the connections.
-    async fn finish(&mut self) {
-        self.opening = None;
-        self.head = None;
-        self.messages.close();
-        while self.messages.try_recv().is_ok() {}
-        self.leave(true).await;
-        let Some(mut conn) = self.current.take() else { return self.close_listeners() };
-        self.shared.disconnected();
-        let clock = self.clock.clone();
-        let goodbye = self.goodbye(&mut conn);
-        if timeout(&clock, GOODBYE, goodbye).await == Some(true) {
-            // The peer's goodbye follows everything that it has read.
-            for message in conn.link.into_unconfirmed() {
-                message.finish(Err(closed()));
-            }
-        } else {
-            self.lost_with(conn);
-        }
-        self.close_listeners();
-    }
-
-    fn close_listeners(&mut self) {
-        for (_, message) in self.listening.drain(..) {
-            message.finish(Err(closed()));
-        }
-    }
-
-    /// Closes a connection; what arrives until then is still told. `true` when the peer has answered.
-    async fn goodbye(&mut self, conn: &mut Conn) -> bool {
-        if conn.channel.send(close_frame()).await.is_err() {
-            return false;
-        }
-        loop {
-            match conn.channel.recv().await {
-                // An end without an error follows the peer's answer, too.
-                Some(Ok(Frame::Close { .. })) | None => return true,
-                Some(Ok(Frame::Text(text))) => {
-                    self.shared.receive(&text, conn.number, self.clock.monotonic(), |_| false);
-                }
-                Some(Ok(_)) => {}
-                Some(Err(_)) => return false,
-            }
-        }
-    }
 }
 
 /// The next frame of a connection; without one, never.
@@ -538,20 +448,4 @@ async fn next_frame(conn: Option<&mut Conn>) -> Option<std::result::Result<Frame
         Some(conn) => conn.channel.recv().await,
         None => pending().await,
     }
-}
-
-fn close_frame() -> Frame {
-    Frame::Close { code: 1000, reason: String::new() }
-}
-
-/// The end of a message that was sent by a client that is closed.
-pub(super) fn closed() -> Error {
-    Error::new(Reason::Closed).with_exchange(1, true)
-}
-
-fn undelivered() -> Error {
-    let error = TransportError::new(TransportErrorKind::Interrupted);
-    let error =
-        error.with_source("the connection was lost before the service showed that it had the message");
-    Error::new(Reason::Transport(error)).with_exchange(1, true)
 }

@@ -61,11 +61,7 @@ impl Inbox {
             Some(Event::SdpAnswer(message)) => {
                 self.description(Action::SdpAnswer, message, connection, now, &mut out);
             }
-            Some(Event::IceCandidate(message)) => {
-                if self.is_new(Action::IceCandidate, &message, connection, now) {
-                    self.early.candidate(message, &mut out);
-                }
-            }
+            Some(Event::IceCandidate(message)) => self.candidate(message, connection, now, &mut out),
             Some(other) => out.push(other),
         }
         out
@@ -94,6 +90,12 @@ impl Inbox {
     pub fn clear(&mut self) {
         self.early.clear();
         self.recent.clear();
+    }
+
+    fn candidate(&mut self, message: PeerMessage, connection: u64, now: Instant, out: &mut Vec<Event>) {
+        if self.is_new(Action::IceCandidate, &message, connection, now) {
+            self.early.candidate(message, out);
+        }
     }
 
     fn description(

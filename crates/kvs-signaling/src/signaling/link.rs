@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// The shortest pause between pings that follow messages.
-const GAP: Duration = Duration::from_secs(1);
+const GAP: Duration = Duration::from_millis(200);
 /// How many pings may be without an answer.
 const PATIENCE: u64 = 2;
 /// How many messages wait to be confirmed. The paced rates keep it far below; it is for peers that answer pings with
@@ -23,6 +23,7 @@ pub(crate) struct Link<T> {
     pings: u64,
     answered: u64,
     last: Instant,
+    hurried: bool,
 }
 
 /// What is to be done when a [`Link`] is due.
@@ -37,7 +38,7 @@ pub(crate) enum Due {
 
 impl<T> Link<T> {
     pub(crate) fn new(interval: Duration, now: Instant) -> Self {
-        Self { interval, sent: VecDeque::new(), pings: 0, answered: 0, last: now }
+        Self { interval, sent: VecDeque::new(), pings: 0, answered: 0, last: now, hurried: false }
     }
 
     /// A message was sent.
@@ -61,13 +62,21 @@ impl<T> Link<T> {
         confirmed
     }
 
+    /// Has the messages confirmed as soon as can be: the connection is about to be replaced.
+    pub(crate) fn hurry(&mut self) {
+        self.hurried = true;
+    }
+
     /// When [`tick`](Self::tick) is due.
     pub(crate) fn deadline(&self) -> Instant {
         let unasked = self.sent.back().is_some_and(|(ping, _)| *ping > self.pings);
-        match (unasked && self.answered == self.pings, self.pings) {
-            (true, 0) => self.last,
-            (true, _) => self.last + GAP.min(self.interval),
-            (false, _) => self.last + self.interval,
+        let is_answered = self.answered == self.pings;
+        if unasked && (self.hurried || self.pings == 0) {
+            self.last
+        } else if unasked && is_answered {
+            self.last + GAP.min(self.interval)
+        } else {
+            self.last + self.interval
         }
     }
 
@@ -80,6 +89,7 @@ impl<T> Link<T> {
         }
         self.pings += 1;
         self.last = now;
+        self.hurried = false;
         Due::Ping(self.pings.to_be_bytes())
     }
 
@@ -128,17 +138,22 @@ mod tests {
         let mut link = Link::new(30 * S, start);
         link.sent("a");
         link.sent("b");
-        // The first message is followed by a ping at once, later ones by one in a second.
+        // The first message is followed by a ping at once, later ones by one after a while.
         assert_eq!(link.tick(start), Due::Ping(1u64.to_be_bytes()));
         link.sent("c");
         assert_eq!(link.tick(start + S), Due::Nothing);
         assert!(link.pong(b"12345678").is_empty());
         assert_eq!(link.pong(&1u64.to_be_bytes()), ["a", "b"]);
-        assert_eq!(link.tick(start + S), Due::Ping(2u64.to_be_bytes()));
+        assert_eq!(link.tick(start + GAP - Duration::from_millis(1)), Due::Nothing);
+        assert_eq!(link.tick(start + GAP), Due::Ping(2u64.to_be_bytes()));
         link.sent("d");
         assert_eq!(link.take(|m| *m == "c"), Some("c"));
         assert_eq!(link.unconfirmed().count(), 1);
-        assert!(link.pong(&2u64.to_be_bytes()).is_empty());
+        // The one that is on its way does not ask for the last message.
+        assert_eq!(link.tick(start + S), Due::Nothing);
+        link.hurry();
+        assert_eq!(link.tick(start + S), Due::Ping(3u64.to_be_bytes()));
+        assert_eq!(link.tick(start + S), Due::Nothing);
         assert_eq!(link.into_unconfirmed().collect::<Vec<_>>(), ["d"]);
     }
 }

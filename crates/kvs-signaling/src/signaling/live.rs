@@ -9,11 +9,12 @@ use rtc_core::{BoxFuture, Reason, Violations, timeout};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 
-use super::driver::{Driver, Queued, closed};
+use super::driver::Driver;
 use super::event::Event;
 use super::message::{Message, Outgoing};
 use super::opener::Opener;
 use super::options::SignalingOptions;
+use super::queued::{Queued, closed};
 use super::shared::Shared;
 use crate::error::{Error, Result};
 use crate::handle::Peer;
@@ -254,7 +255,7 @@ impl Sending {
     ///
     /// # Errors
     /// Those of sending; the refusal as [`KvsError::Api`](crate::KvsError::Api); of kind connection when the connection
-    /// was lost before the service answered: the message may have arrived.
+    /// was lost before all this was known: the message may have arrived.
     pub async fn acknowledged(self) -> Result<()> {
         let mut message = self.message?;
         let name = || self.signaling.0.names.next();

@@ -39,6 +39,7 @@ impl Action {
     }
 
     /// The operation that sends it.
+    #[cfg(feature = "websocket")]
     pub(crate) const fn operation(self) -> &'static str {
         match self {
             Self::SdpOffer => "send_offer",
@@ -192,7 +193,7 @@ impl Message for SendOffer {
             action: Action::SdpOffer,
             recipient_client_id: self.recipient_client_id,
             correlation_id: self.correlation_id,
-            payload: to_json(&Description { kind: "offer", sdp: self.sdp.into() }).into(),
+            payload: to_json(&Description { kind: "offer", sdp: self.sdp }).into(),
         }
     }
 }
@@ -209,7 +210,7 @@ impl Message for SendAnswer {
             action: Action::SdpAnswer,
             recipient_client_id: self.recipient_client_id,
             correlation_id: self.correlation_id,
-            payload: to_json(&Description { kind: "answer", sdp: self.sdp.into() }).into(),
+            payload: to_json(&Description { kind: "answer", sdp: self.sdp }).into(),
         }
     }
 }
@@ -232,7 +233,7 @@ impl Message for SendIceCandidate {
             sdp_m_line_index: Option<u32>,
         }
         let payload = Wire {
-            candidate: self.candidate.into(),
+            candidate: self.candidate,
             sdp_mid: self.sdp_mid,
             sdp_m_line_index: self.sdp_m_line_index,
         };

@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use rtc_core::http::Request;
+use rtc_core::http::{Request, StatusCode};
 use rtc_core::transport::channel::{BoxChannel, Connect as _, ConnectError, SharedConnect};
 use rtc_core::{
-    ClientConfig, ErrorKind, Limits, Reason, Secret, TransportError, TransportErrorKind, Trust, timeout,
+    ClientConfig, ErrorKind, Limits, Reason, Secret, ServiceError as _, TransportError, TransportErrorKind,
+    Trust, timeout,
 };
 
 use super::decode::MAX_MESSAGE;
+use super::event::StatusResponse;
+use super::message::Action;
 use crate::client::Client;
-use crate::error::{Error, Result, refusal};
+use crate::error::{Error, KvsError, Result, refusal};
 use crate::handle::Peer;
 use crate::operation::{PresignConnectAsMaster, PresignConnectAsViewer};
 
@@ -127,14 +130,32 @@ fn handshake(url: &Secret) -> Result<Request<()>> {
     Ok(Request::get(url.expose()).body(()).map_err(|_| invalid())?)
 }
 
-/// Whether the same handshake will be refused again.
+/// Whether the same handshake will be refused again. Credentials that could not be had may come, and a channel that is
+/// in use at the moment is not so for ever.
 pub(crate) fn is_permanent(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::InvalidInput
-            | ErrorKind::Unauthenticated
-            | ErrorKind::PermissionDenied
-            | ErrorKind::NotFound
-            | ErrorKind::Conflict
-    ) || matches!(error.reason(), Reason::Refused(_))
+    match error.reason() {
+        Reason::Validation(_) | Reason::Endpoint(_) | Reason::Refused(_) => true,
+        Reason::Service(refused) => matches!(
+            refused.kind(),
+            ErrorKind::InvalidInput
+                | ErrorKind::Unauthenticated
+                | ErrorKind::PermissionDenied
+                | ErrorKind::NotFound
+        ),
+        _ => false,
+    }
+}
+
+/// The error that a refusal of a message is, for its sender.
+pub(crate) fn refused_message(action: Action, status: &StatusResponse) -> Error {
+    let code = status.status_code.and_then(|code| StatusCode::from_u16(code).ok());
+    let code = code.filter(|code| code.is_client_error() || code.is_server_error());
+    let refused = KvsError::Api {
+        operation: action.operation(),
+        status: code.unwrap_or(StatusCode::BAD_REQUEST),
+        exception: status.error_type.clone(),
+        message: status.description.clone().unwrap_or_default(),
+        body: String::new(),
+    };
+    Error::new(Reason::Service(refused)).with_exchange(1, true)
 }

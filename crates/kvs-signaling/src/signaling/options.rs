@@ -7,6 +7,9 @@ use rtc_core::RetryPolicy;
 use super::buffer::BufferLimits;
 use super::message::MAX_PAYLOAD;
 
+/// Longer than any connection lasts: what deadlines can be reckoned with.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How a connected channel behaves.
 #[derive(Debug, Clone)]
 #[must_use = "options do nothing until a channel is connected with them"]
@@ -46,7 +49,7 @@ impl SignalingOptions {
     /// `base * 2^(n-1)`, at most `cap` (100 ms and 10 s unless told otherwise), and after `max_attempts` of them it
     /// ends (unless told otherwise, never). A connection that lasted for less than the cap counts as a failed
     /// attempt, so that two clients that drive each other out do not do so all the time. Whatever this says, it ends
-    /// when the service has refused the credentials or the channel twice.
+    /// when the service has refused the credentials or the channel five times in a row.
     pub fn reconnect(mut self, policy: RetryPolicy) -> Self {
         self.reconnect = policy;
         self
@@ -55,21 +58,21 @@ impl SignalingOptions {
     /// How often a WebSocket ping is sent (at least every second; 30 s unless told otherwise). The connection is given
     /// up when one is due and two are not answered yet. The service closes one that is idle for ten minutes.
     pub fn ping_interval(mut self, interval: Duration) -> Self {
-        self.ping_interval = interval.max(Duration::from_secs(1));
+        self.ping_interval = interval.clamp(Duration::from_secs(1), LONGEST);
         self
     }
 
-    /// After how long another connection is made (55 minutes unless told otherwise): the service closes one after an
+    /// After how long another connection is made (55 minutes unless told otherwise, at least a second): the service closes one after an
     /// hour.
     pub fn max_age(mut self, age: Duration) -> Self {
-        self.max_age = age;
+        self.max_age = age.clamp(Duration::from_secs(1), LONGEST);
         self
     }
 
     /// How long a refusal of a message is waited for after the service has it (2 s unless told otherwise): see
     /// [`Sending::acknowledged`](super::Sending::acknowledged).
     pub fn quiet_time(mut self, time: Duration) -> Self {
-        self.quiet_time = time;
+        self.quiet_time = time.min(LONGEST);
         self
     }
 

@@ -108,7 +108,10 @@ impl World {
     }
 
     /// Connects, and gives the service's end, too. The event of it is read.
-    pub(crate) async fn connected(&mut self, options: SignalingOptions) -> (Signaling, SignalingEvents, Service) {
+    pub(crate) async fn connected(
+        &mut self,
+        options: SignalingOptions,
+    ) -> (Signaling, SignalingEvents, Service) {
         let (signaling, mut events) = self.viewer().options(options).await.unwrap();
         assert!(matches!(events.next().await, Some(Event::Connected)));
         (signaling, events, self.accept().await)

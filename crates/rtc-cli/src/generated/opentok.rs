@@ -83,7 +83,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         kind: "http",
         method: "POST",
         path: "/v2/project/{project}/archive",
-        doc: "Starts to record a session. Somebody must be connected to it, and it must be routed. It ends with stop, after two hours, or a minute after the last client left.",
+        doc: "Starts to record a session. Somebody must be connected to it, and it must be routed. It ends with stop, by itself after some hours (two by older documents of the vendor, four by newer ones), or a minute after the last client left.",
         paged: false,
         fields: &[
             FieldDoc {
@@ -1477,7 +1477,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
                 required: false,
                 bounds: "",
                 values: &[],
-                doc: "Headers of the INVITE; their names start with `X-`.",
+                doc: "Headers of the INVITE. The service documents names that start with `X-`; what else it does with others is not known.",
             },
             FieldDoc {
                 name: "sip.auth",

@@ -1,6 +1,7 @@
 //! OpenTok.
 
 use opentok::{Client, Credentials};
+use rtc_core::{Reason, Violation};
 
 use super::configure;
 use crate::generated::opentok as generated;
@@ -32,7 +33,12 @@ fn application(run: &Run) -> opentok::Result<Option<Credentials>> {
     let key = match run.credentials.get("private_key") {
         Some(key) => key.clone(),
         None => {
-            let path = run.variable("OPENTOK_PRIVATE_KEY_FILE").unwrap_or_default();
+            let path = run.variable("OPENTOK_PRIVATE_KEY_FILE").ok_or_else(|| {
+                rtc_core::AuthError::new(
+                    "an application needs its private key: name its file in OPENTOK_PRIVATE_KEY_FILE, or give \
+                     private_key beside application_id",
+                )
+            })?;
             std::fs::read_to_string(path).map_err(|error| {
                 let message = format!("the file that OPENTOK_PRIVATE_KEY_FILE names cannot be read: {error}");
                 rtc_core::AuthError::new(message)
@@ -40,6 +46,23 @@ fn application(run: &Run) -> opentok::Result<Option<Credentials>> {
         }
     };
     Ok(Some(Credentials::application(id, key)))
+}
+
+/// Makes a token. What the key and the clock do not allow is told together with the `faults` of the input.
+fn generate(
+    client: &Client,
+    request: opentok::GenerateToken,
+    faults: Vec<Violation>,
+) -> opentok::Result<opentok::Token> {
+    let own = request.validate();
+    let made = client.generate_token(request);
+    let checked = match made.as_ref().map_err(opentok::Error::reason) {
+        // The call checks what the request's own rules are, too.
+        Err(Reason::Validation(all)) => Err(all.clone()),
+        _ => own,
+    };
+    rtc_core::validate::merge(faults, checked)?;
+    made
 }
 
 /// `Client::verify_webhook` by the clock of the run.
@@ -85,12 +108,7 @@ pub(super) async fn run(operation: &str, mut input: Input, run: &Run) -> Option<
     let local = match operation {
         "generate_token" => {
             let request = generated::generate_token(&mut input);
-            let result = match input.check(request.validate()) {
-                // The input is good as it stands; what needs the key and the clock is checked by the call.
-                Ok(()) => client.generate_token(request).map(|token| Generated { token }),
-                Err(violations) => Err(violations.into()),
-            };
-            run.local(result)
+            run.local(generate(&client, request, input.finish()).map(|token| Generated { token }))
         }
         "verify_token" => {
             let request = generated::verify_token(&mut input);

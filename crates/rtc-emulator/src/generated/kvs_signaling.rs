@@ -844,7 +844,7 @@ pub(crate) const ROUTES: &[Route] = &[
                 one_of: &[],
                 code: None,
                 required_code: None,
-                secret: false,
+                secret: true,
                 fields: &[],
             },
         ],

@@ -203,6 +203,10 @@ pub(super) fn too_many_tags() -> Refusal {
 fn untag(call: &mut Call<'_, '_>) -> Answer {
     let arn = call.rated("ResourceARN")?;
     let keys = call.body.get("TagKeyList").and_then(Value::as_array).cloned().unwrap_or_default();
+    let fits = |key: &Value| key.as_str().is_some_and(|key| (1..=128).contains(&key.chars().count()));
+    if !keys.iter().all(fits) {
+        return Err(Refusal::invalid("The key of a tag has 1 to 128 characters."));
+    }
     let channel = call.world.channel(&arn)?;
     channel.tags.retain(|known, _| !keys.iter().any(|key| key.as_str() == Some(known)));
     Ok(json!({}))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{Sender, UnboundedSender, error::TrySendError};
 
 use super::frame::{
     ClientMessage, Kind, MAX_PAYLOAD, delivery, is_client_id, is_payload, not_understood, status,
@@ -15,6 +15,9 @@ use super::state::World;
 
 /// How many messages wait in one channel; the oldest goes first. Bounds what a hostile viewer can leave.
 const WAITING: usize = 1000;
+
+/// How many messages wait to go out on one connection. Bounds what a client that does not read can pile up.
+pub(super) const OUTBOX: usize = 1024;
 
 /// The type of an error and its description.
 type Refused = (&'static str, &'static str);
@@ -90,7 +93,7 @@ pub(super) struct Connected {
     pub(super) client_id: Option<String>,
     /// In milliseconds since 1970.
     pub(super) since: u64,
-    pub(super) out: UnboundedSender<Outgoing>,
+    pub(super) out: Sender<Outgoing>,
     pub(super) end: UnboundedSender<End>,
     /// Held back to be put into another order.
     pub(super) held: Vec<Outgoing>,
@@ -104,11 +107,16 @@ impl Connected {
         })
     }
 
-    /// Lets go of what is held back. One that is leaving hears no more.
-    pub(super) fn release(&mut self) {
-        for outgoing in self.held.drain(..) {
-            let _ = self.out.send(outgoing);
+    /// Sends something. One that is leaving hears no more, and one that does not read is left.
+    fn put(&self, outgoing: Outgoing) {
+        if let Err(TrySendError::Full(_)) = self.out.try_send(outgoing) {
+            let _ = self.end.send(End::Drop);
         }
+    }
+
+    /// Lets go of what is held back.
+    pub(super) fn release(&mut self) {
+        std::mem::take(&mut self.held).into_iter().for_each(|outgoing| self.put(outgoing));
     }
 }
 
@@ -172,9 +180,16 @@ impl World<'_> {
 
     /// Ends a connection; whatever comes from it now is nobody's.
     pub(super) fn end(&mut self, id: &str, end: End) {
-        if let Some(connected) = self.state.connections.remove(id) {
+        if let Some(connected) = self.take_out(id) {
             let _ = connected.end.send(end);
         }
+    }
+
+    /// Takes a connection out; what was held back for it goes out before its end.
+    pub(super) fn take_out(&mut self, id: &str) -> Option<Connected> {
+        let mut connected = self.state.connections.remove(id)?;
+        connected.release();
+        Some(connected)
     }
 
     /// Ends all connections of a channel and forgets its messages.
@@ -319,7 +334,7 @@ impl World<'_> {
     pub(super) fn announce(&mut self, id: &str, text: String, is_go_away: bool) {
         let due = self.shared.clock.monotonic();
         if let Some(connected) = self.state.connections.get(id) {
-            let _ = connected.out.send(Outgoing { text, due, is_go_away });
+            connected.put(Outgoing { text, due, is_go_away });
         }
     }
 
@@ -330,7 +345,7 @@ impl World<'_> {
         let reorder = quirks.reorder;
         let Some(connected) = self.state.connections.get_mut(id) else { return };
         connected.held.push(Outgoing { text, due, is_go_away: false });
-        if connected.held.len() >= reorder {
+        if connected.held.len() >= reorder.min(OUTBOX) {
             connected.held.reverse();
             connected.release();
         }

@@ -220,7 +220,11 @@ fn canonical(
     query.sort();
     let query: Vec<_> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     let mut headers = String::new();
-    for name in signed {
+    // In the form that the service has them in, whatever the client made of it.
+    let mut signed: Vec<String> = signed.iter().map(|name| name.to_ascii_lowercase()).collect();
+    signed.sort();
+    signed.dedup();
+    for name in &signed {
         let value = value(parts, name).ok_or_else(|| {
             refuse("InvalidSignatureException", format!("The signed header {name} is not in the request."))
         })?;
@@ -291,6 +295,8 @@ mod tests {
             text,
             "GET\n/a%2520b\na=x%2By&b=2\nhost:h:1\nx-amz-date:20230724T080702Z\n\nhost;x-amz-date\nhash"
         );
+        let disorderly = canonical(&parts, &query(&parts), &["x-amz-date", "Host", "host"], "hash");
+        assert_eq!(disorderly.unwrap(), text, "the service sorts");
         assert!(canonical(&parts, &[], &["host", "x-missing"], "hash").is_err());
     }
 

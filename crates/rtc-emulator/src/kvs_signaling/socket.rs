@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, Response, StatusCode, request::Parts};
 use http_body_util::Full;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{Receiver, UnboundedReceiver, channel, unbounded_channel};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSoc
 use super::frame::is_client_id;
 use super::limits::VIEWERS;
 use super::refusal::Refusal;
-use super::relay::{Connected, End, Outgoing};
+use super::relay::{Connected, End, OUTBOX, Outgoing};
 use super::state::State;
 use super::{enter, limited, signature};
 use crate::provider::{Claim, Exchange};
@@ -59,6 +59,10 @@ pub(super) fn accept(
     mut exchange: Exchange,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
     signature::verify_presigned(&exchange.parts, exchange.now)?;
+    let twice = |name| exchange.query.iter().filter(|(known, _)| known == name).count() > 1;
+    if ["X-Amz-ChannelARN", "X-Amz-ClientId"].into_iter().any(twice) {
+        return Err(Refusal::invalid("X-Amz-ChannelARN and X-Amz-ClientId must not be there twice."));
+    }
     let arn = exchange.query("X-Amz-ChannelARN").unwrap_or_default().to_owned();
     if !crate::pattern::pattern("channel_arn", &arn) {
         return Err(Refusal::invalid("X-Amz-ChannelARN must be the ARN of a channel."));
@@ -79,7 +83,7 @@ pub(super) fn accept(
         if world.shared.quotas() && client_id.is_some() && viewers >= VIEWERS {
             return Err(Refusal::limit(format!("The channel has {VIEWERS} viewers already.")));
         }
-        let (out, outbox) = unbounded_channel();
+        let (out, outbox) = channel(OUTBOX);
         let (end, ends) = unbounded_channel();
         let id = format!("{}=", shared.ids.alnum(15));
         let since = world.now;
@@ -116,7 +120,7 @@ struct Connection {
     shared: Arc<Shared>,
     state: Arc<Mutex<State>>,
     id: String,
-    outbox: UnboundedReceiver<Outgoing>,
+    outbox: Receiver<Outgoing>,
     /// Out of the box, and on its way.
     next: Option<Outgoing>,
     ends: UnboundedReceiver<End>,
@@ -213,7 +217,7 @@ impl Connection {
 
     /// Takes the connection out; nothing happens if it was.
     fn leave(&self) {
-        enter(&self.shared, &self.state, |world| world.state.connections.remove(&self.id));
+        enter(&self.shared, &self.state, |world| world.take_out(&self.id));
     }
 }
 

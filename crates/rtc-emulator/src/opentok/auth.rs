@@ -54,6 +54,7 @@ pub fn verify_rest_token(
         return Err(format!("ist must be {scope}"));
     }
     parts.check_times(MAX_LIFETIME, "five minutes", now)?;
+    parts.check_use()?;
     Ok(RestToken { header: parts.header, claims: parts.claims })
 }
 
@@ -76,6 +77,7 @@ fn verify_application_token(token: &str, now: SystemTime) -> Result<String, Stri
     let parts = Parts::read(token, "RS256")?;
     parts.check_demo_key()?;
     parts.check_times(MAX_APPLICATION_LIFETIME, "a day", now)?;
+    parts.check_use()?;
     let application = parts.claims.get("application_id").and_then(Value::as_str);
     application.map(str::to_owned).ok_or_else(|| "application_id is missing".into())
 }
@@ -106,6 +108,14 @@ impl<'a> Parts<'a> {
         }
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| "the signature is not base64")?;
         Ok(Self { header, claims, signed, signature })
+    }
+
+    /// A client token is signed with the same key as a request token, but must not open the API.
+    fn check_use(&self) -> Result<(), String> {
+        match self.claims.get("scope").and_then(Value::as_str) {
+            Some("session.connect") => Err("a client token does not authorise requests".into()),
+            _ => Ok(()),
+        }
     }
 
     fn check_secret(&self, secret: &str) -> Result<(), String> {

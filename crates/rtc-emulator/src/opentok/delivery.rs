@@ -1,5 +1,6 @@
 //! Posting callbacks: to loopback only, signed where there is a secret, again after a while when refused.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -135,18 +136,25 @@ impl World<'_> {
     }
 }
 
-/// Posts what one call made known, one after the other.
+/// Posts what one call made known: to each URL one after the other.
 pub(super) fn send(shared: &Arc<Shared>, state: &Arc<Mutex<State>>, posts: Vec<Post>) {
     // Without a runtime there is nobody to post: they stay pending.
     if posts.is_empty() || tokio::runtime::Handle::try_current().is_err() {
         return;
     }
-    let (owned, state) = (Arc::clone(shared), Arc::clone(state));
-    shared.spawn(async move {
-        for post in &posts {
-            deliver(&owned, &state, post).await;
-        }
-    });
+    // A queue for each URL: whoever does not answer holds up nobody else.
+    let mut queues: BTreeMap<String, Vec<Post>> = BTreeMap::new();
+    for post in posts {
+        queues.entry(post.url.clone()).or_default().push(post);
+    }
+    for queue in queues.into_values() {
+        let (owned, state) = (Arc::clone(shared), Arc::clone(state));
+        shared.spawn(async move {
+            for post in &queue {
+                deliver(&owned, &state, post).await;
+            }
+        });
+    }
 }
 
 async fn deliver(shared: &Shared, state: &Mutex<State>, post: &Post) {

@@ -50,6 +50,14 @@ async fn handshakes_are_refused_as_the_service_does() {
         let refused = open(host, &target).await.err().unwrap();
         assert_eq!((refused.0, &*refused.1), (403, name), "{target}");
     }
+    for given in [
+        &[("X-Amz-ChannelARN", arn), ("X-Amz-ChannelARN", arn)][..],
+        &[("X-Amz-ChannelARN", arn), ("X-Amz-ClientId", "a"), ("X-Amz-ClientId", "b")],
+    ] {
+        let query = signing.query(host, "/", given, &[]);
+        let refused = open(host, &format!("/?{query}")).await.err().unwrap();
+        assert_eq!((refused.0, &*refused.1), (400, "InvalidArgumentException"), "{given:?}");
+    }
     assert!(emulator.kvs().connections().is_empty());
 }
 

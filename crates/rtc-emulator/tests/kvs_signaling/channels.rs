@@ -128,6 +128,10 @@ async fn tags_are_kept() {
     tag(10..20).await.ok();
     tag(50..51).await.refused(400, "TagsPerResourceExceededLimitException");
     let keys: Vec<_> = (1..50).map(|n| format!("k{n}")).collect();
+    for bad in [String::new(), "k".repeat(129)] {
+        let body = json!({ "ResourceARN": arn, "TagKeyList": [bad] });
+        call(&emulator, "/UntagResource", body).await.refused(400, "InvalidArgumentException");
+    }
     call(&emulator, "/UntagResource", json!({ "ResourceARN": arn, "TagKeyList": keys })).await.ok();
     let listed = call(&emulator, "/ListTagsForResource", json!({ "ResourceARN": arn })).await.ok();
     assert_eq!(listed, json!({ "Tags": { "k0": "v0" } }));

@@ -168,6 +168,13 @@ async fn messages_can_be_late_and_out_of_order() {
     assert_eq!(heard, ["Mw==", "Mg==", "MQ=="]);
     emulator.kvs().quirks(json!({})).unwrap();
     assert_eq!(master.payload().await, "NA==");
+    // A connection that is replaced gets what was held back for it.
+    emulator.kvs().quirks(json!({ "reorder": 3 })).unwrap();
+    viewer.say("ICE_CANDIDATE", "NQ==", None).await;
+    viewer.settle().await;
+    emulator.clock().advance(Duration::from_secs(1));
+    let _newer = join(&emulator, emulator.kvs().channel_arn(), None).await;
+    assert_eq!((master.payload().await.as_str(), master.closed().await), ("NQ==", Some(1001)));
 }
 
 #[tokio::test]
@@ -232,6 +239,21 @@ async fn ten_viewers_and_three_handshakes_a_second() {
     assert!(refused("eleventh").await.2.contains("10 viewers"));
     emulator.set_quotas(false);
     join(&emulator, arn, Some("eleventh")).await;
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_left() {
+    let emulator = still().await;
+    let arn = emulator.kvs().channel_arn();
+    let _deaf = join(&emulator, arn, Some("deaf")).await;
+    let text = "x".repeat(16 * 1024);
+    let mut sent = 0;
+    while emulator.kvs().send_text(arn, Some("deaf"), &text) {
+        sent += 1;
+        assert!(sent < 10_000, "what waits is bounded");
+        tokio::task::yield_now().await;
+    }
+    assert!(sent > 1024 && emulator.kvs().connections().is_empty());
 }
 
 /// Text as it is, for what is no JSON.

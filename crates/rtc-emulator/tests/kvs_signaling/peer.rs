@@ -1,6 +1,5 @@
 //! A client that signs by itself, so that no mistake of our own crates is shared.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -80,15 +79,19 @@ impl Signing {
     pub fn query(&self, host: &str, path: &str, given: &[(&str, &str)], change: &[(&str, &str)]) -> String {
         let credential = format!("{}/{}", self.key_id, self.scope());
         let stamp = self.stamp();
-        let mut all: BTreeMap<&str, &str> = BTreeMap::from([
+        let mut all = vec![
             ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
-            ("X-Amz-Credential", &credential),
-            ("X-Amz-Date", &stamp),
+            ("X-Amz-Credential", &*credential),
+            ("X-Amz-Date", &*stamp),
             ("X-Amz-Expires", "299"),
             ("X-Amz-SignedHeaders", "host"),
-        ]);
-        all.extend(given.iter().chain(change).copied());
-        all.retain(|_, value| !value.is_empty());
+        ];
+        all.extend(given);
+        for (name, value) in change {
+            all.retain(|(known, _)| known != name);
+            all.push((*name, *value));
+        }
+        all.retain(|(_, value)| !value.is_empty());
         let mut pairs: Vec<_> = all.iter().map(|(n, v)| format!("{}={}", encoded(n), encoded(v))).collect();
         pairs.sort();
         let query = pairs.join("&");

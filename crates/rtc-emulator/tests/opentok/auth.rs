@@ -43,6 +43,7 @@ async fn every_refusal_of_a_project() {
         (token(usual(), json!({ "iat": START + 31, "exp": START + 60 }), secret), "not valid now"),
         (token(usual(), json!({ "iat": START - 200, "exp": START - 31 }), secret), "not valid now"),
         (token(usual(), json!({ "iat": 0, "exp": u64::MAX }), secret), "five minutes"),
+        (token(usual(), json!({ "scope": "session.connect" }), secret), "client token"),
     ] {
         let mut peer = Peer::new(&emulator);
         peer.auth = format!("x-opentok-auth: {token}\r\n");
@@ -91,6 +92,13 @@ async fn applications_sign_with_their_key() {
         (rs256(claims("another", START + 900), access.private_key()), "another application"),
         (rs256(claims(id, START + 86_401), access.private_key()), "a day"),
         (rs256(json!({ "iat": START, "exp": START + 9 }), access.private_key()), "application_id"),
+        (
+            rs256(
+                json!({ "application_id": id, "iat": START, "exp": START + 9, "scope": "session.connect" }),
+                access.private_key(),
+            ),
+            "client token",
+        ),
         (format!("{rest}.AAAA"), "Invalid signature"),
         (hs256(json!({ "alg": "HS256" }), claims(id, START + 900), access.private_key()), "RS256"),
     ] {

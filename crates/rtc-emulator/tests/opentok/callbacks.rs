@@ -163,6 +163,29 @@ async fn refused_ones_come_again_and_are_given_up_in_the_end() {
 }
 
 #[tokio::test]
+async fn whoever_refuses_holds_up_nobody_else() {
+    let emulator = start().await;
+    let (peer, access) = (Peer::new(&emulator), emulator.opentok());
+    let session = peer.session("").await;
+    let ((deaf, mut refused), (url, mut inbox)) = (receiver(&[500]).await, receiver(&[]).await);
+    for url in [&deaf, &url] {
+        register(&peer, "session", "created", url).await;
+        register(&peer, "connection", "created", url).await;
+    }
+    access.join(&session);
+    // The clock stands still: the one that was refused does not come again.
+    assert_eq!(next(&mut refused).await["event"], "sessionCreated");
+    for event in ["sessionCreated", "connectionCreated"] {
+        assert_eq!(next(&mut inbox).await["event"], event);
+    }
+    emulator.clock().wait_for_sleepers(1).await;
+    emulator.clock().advance(Duration::from_millis(500));
+    for event in ["sessionCreated", "connectionCreated"] {
+        assert_eq!(next(&mut refused).await["event"], event, "each in its order");
+    }
+}
+
+#[tokio::test]
 async fn nobody_far_away_is_contacted() {
     let emulator = start().await;
     let (peer, access) = (Peer::new(&emulator), emulator.opentok());
@@ -173,7 +196,7 @@ async fn nobody_far_away_is_contacted() {
     }
     register(&peer, "session", "sessionCreated", &url).await;
     access.join(&session);
-    // One after the other: when the last has come, the others were looked at.
+    // Nothing is waited for before the others are looked at, so they were when this one has come.
     inbox.recv().await.unwrap();
     let deliveries = state(&emulator)["deliveries"].clone();
     for delivery in &deliveries.as_array().unwrap()[..2] {

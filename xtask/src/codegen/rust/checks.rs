@@ -77,6 +77,9 @@ pub(super) fn field_checks(out: &mut String, spec: &Spec, field: &Field, checks:
                 body.replace(&format!(".nested({constant}, "), &format!(".element({constant}, index, "));
             let _ = writeln!(out, "for (index, value) in self.{name}.iter().enumerate() {{ {body} }}");
         }
+        Shape::List if body.contains(".item(index)") => {
+            let _ = writeln!(out, "for (index, value) in self.{name}.iter().enumerate() {{ {body} }}");
+        }
         Shape::List => {
             let _ = writeln!(out, "for value in &self.{name} {{ {body} }}");
         }
@@ -99,6 +102,9 @@ pub(super) fn value_checks(spec: &Spec, field: &Field, constant: &str, checks: &
     match element {
         "text" | "secret" => {
             let mut chain = String::new();
+            if field.is_list() {
+                chain.push_str(".item(index)");
+            }
             if field.not_empty {
                 if let Some(c) = field.required_code.as_ref().or(field.code.as_ref()) {
                     let _ = write!(chain, ".code({c:?})");

@@ -24,7 +24,8 @@ pub(super) fn is_live(operation: &str) -> bool {
 /// Whether the endpoint of a run is where the WebSocket is, and not the base of the client's calls: for a connection
 /// all but the address of an emulator.
 pub(super) fn is_socket(operation: &str, url: &str) -> bool {
-    let is_here = || Url::parse(url).is_ok_and(|url| url.scheme().starts_with("http") && is_loopback_url(&url));
+    let is_here =
+        || Url::parse(url).is_ok_and(|url| url.scheme().starts_with("http") && is_loopback_url(&url));
     url.starts_with("wss:") || url.starts_with("ws:") || (is_live(operation) && !is_here())
 }
 
@@ -66,7 +67,9 @@ async fn connect(operation: &str, input: Input, run: &Run) -> Outcome {
     match connecting.await {
         Ok((signaling, _events)) => {
             let output = match signaling.peer() {
-                Peer::Viewer(client_id) => json!({ "connected": true, "role": "VIEWER", "client_id": client_id }),
+                Peer::Viewer(client_id) => {
+                    json!({ "connected": true, "role": "VIEWER", "client_id": client_id })
+                }
                 _ => json!({ "connected": true, "role": "MASTER", "client_id": null }),
             };
             signaling.close().await;
@@ -333,7 +336,8 @@ mod tests {
         let nowhere = super::run("send_answer", Input::new(json!({})), &run).await;
         let violations = nowhere.body["error"]["violations"].as_array().unwrap();
         assert_eq!(violations[0]["field"], "sdp");
-        let connected = super::run("connect_as_master", Input::new(json!({ "channel_arn": arn })), &run).await;
+        let connected =
+            super::run("connect_as_master", Input::new(json!({ "channel_arn": arn })), &run).await;
         assert_eq!(connected.body["output"]["role"], "MASTER");
     }
 

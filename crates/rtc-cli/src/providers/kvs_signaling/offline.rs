@@ -33,7 +33,8 @@ pub(super) fn receive(mut input: Input, run: &Run) -> Outcome {
         })
         .collect();
     let mut outcome = run.done(&json!({ "pending": inbox.buffered() }), None, None, 0);
-    outcome.events = events.iter().map(|event| serde_json::to_value(Revealed(event)).unwrap_or_default()).collect();
+    outcome.events =
+        events.iter().map(|event| serde_json::to_value(Revealed(event)).unwrap_or_default()).collect();
     outcome
 }
 
