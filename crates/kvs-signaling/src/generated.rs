@@ -921,10 +921,10 @@ impl Operation<Kvs> for UpdateSignalingChannel {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::model::decode_nothing(self, sent, response)
     }
 }
 /// Deletes a channel. `wait_until_deleted` waits until it is gone.
@@ -1008,10 +1008,10 @@ impl Operation<Kvs> for DeleteSignalingChannel {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::model::decode_nothing(self, sent, response)
     }
 }
 /// Adds tags to a channel, or changes their values.
@@ -1098,10 +1098,10 @@ impl Operation<Kvs> for TagResource {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::model::decode_nothing(self, sent, response)
     }
 }
 /// Takes tags away from a channel.
@@ -1194,10 +1194,10 @@ impl Operation<Kvs> for UntagResource {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::model::decode_nothing(self, sent, response)
     }
 }
 /// Lists the tags of a channel: one page of them.
@@ -1468,10 +1468,10 @@ impl Operation<Kvs> for UpdateMediaStorageConfiguration {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::model::decode_nothing(self, sent, response)
     }
 }
 /// Tells which channel stores its media in a stream.
@@ -1788,10 +1788,10 @@ impl Operation<Kvs> for JoinStorageSession {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::model::decode_nothing(self, sent, response)
     }
 }
 /// Has the storage session join a channel as the peer of a viewer: it sends an offer to that viewer. Send it to the channel's WEBRTC endpoint; `Channel::join_storage_session_as_viewer` finds that.
@@ -1868,10 +1868,10 @@ impl Operation<Kvs> for JoinStorageSessionAsViewer {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::model::decode_nothing(self, sent, response)
     }
 }
 /// Tells the endpoints of a channel: where its WebSocket, its data plane and its storage session are.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use rtc_core::encode::decode_json;
+use rtc_core::encode::{decode_json, without_bom};
 use rtc_core::http::{Response, Uri};
 use rtc_core::validate::{Checks, Field, Unit, Violations};
 use rtc_core::wire::{As, Items, Lenient};
@@ -244,6 +244,19 @@ impl Serialize for ChannelEndpoints {
         out.serialize_field("webrtc", &self.webrtc())?;
         out.end()
     }
+}
+
+/// Reads the answer of a call that tells nothing: no body, or an object. Anything else, such as the page of a proxy, is
+/// not from the service, and so does not show that the call was done.
+pub(crate) fn decode_nothing<O>(
+    _operation: &O,
+    _sent: &Uri,
+    response: &Response<Bytes>,
+) -> Result<(), DecodeError> {
+    if without_bom(response.body()).trim_ascii().is_empty() {
+        return Ok(());
+    }
+    decode_json::<Map<String, Value>>(response.body()).map(|_| ())
 }
 
 /// Reads any answer of this service: an object, leniently inside.
