@@ -81,10 +81,7 @@ async fn live(stage: &mut Stage<'_>, client: &Client) -> Result<(), Failed> {
         return Err("the master was told something else".into());
     };
     let viewer_id = offer.sender_client_id.ok_or("the offer is from nobody")?;
-    master
-        .send_answer(SendAnswer::new("v=0 the answer").recipient_client_id(viewer_id))
-        .acknowledged()
-        .await?;
+    master.send_answer(SendAnswer::new("v=0 the answer").recipient_client_id(viewer_id)).await?;
     heard(&mut at_viewer, |e| matches!(e, Event::SdpAnswer(_))).await?;
     stage.tell("offer and answer over the WebSocket", "master and viewer")?;
 
