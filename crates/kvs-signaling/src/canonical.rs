@@ -164,11 +164,25 @@ fn normalized(path: &str) -> String {
 /// A query parameter, encoded.
 pub(crate) type Parameter<'a> = (Cow<'a, str>, Cow<'a, str>);
 
+/// Writes the digits of what is encoded in upper case, as the service does before it signs.
+fn upper_escapes(text: Cow<'_, str>) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return text;
+    }
+    let mut digits = 0_u8;
+    let upper = text.chars().map(|c| {
+        let is_digit = digits > 0;
+        digits = if c == '%' { 2 } else { digits.saturating_sub(1) };
+        if is_digit { c.to_ascii_uppercase() } else { c }
+    });
+    Cow::Owned(upper.collect())
+}
+
 /// The parameters of a raw query, each octet encoded at most once.
 pub(crate) fn parameters(query: &str) -> impl Iterator<Item = Parameter<'_>> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (encode_once(name, ""), encode_once(value, ""))
+        (upper_escapes(encode_once(name, "")), upper_escapes(encode_once(value, "")))
     })
 }
 
@@ -280,7 +294,8 @@ mod tests {
             ("b=2&a=1", "a=1&b=2"),
             ("a=b&a=A&a", "a=&a=A&a=b"),
             ("a=1&a-b=1", "a=1&a-b=1"),
-            ("a%20b=%2f&c=+ ሴ%", "a%20b=%2f&c=%2B%20%E1%88%B4%25"),
+            ("a%20b=%2fab&c=+ ሴ%", "a%20b=%2Fab&c=%2B%20%E1%88%B4%25"),
+            ("%c3%a9c=%2f%", "%C3%A9c=%2F%25"),
             ("a=b=c", "a=b%3Dc"),
         ] {
             assert_eq!(query(&mut parameters(raw).collect::<Vec<_>>()), expected, "{raw}");

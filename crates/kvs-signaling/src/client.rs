@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rtc_core::{AuthError, Caller, Clock as _, ErrorKind, Reason, Service as _, Trust, Violations, timeout};
 
@@ -133,8 +133,9 @@ impl Client {
     /// A refusal for want of rights drops what is cached for the channel.
     ///
     /// # Errors
-    /// Those of the two calls it is made of; [`NoEndpoint`](crate::KvsError::NoEndpoint) and
-    /// [`UntrustedEndpoint`](crate::KvsError::UntrustedEndpoint) for the endpoint that was found;
+    /// Those of the two calls it is made of; [`NoEndpoint`](crate::KvsError::NoEndpoint),
+    /// [`UntrustedEndpoint`](crate::KvsError::UntrustedEndpoint) and
+    /// [`RefusedEndpoint`](crate::KvsError::RefusedEndpoint) for the endpoint that was found;
     /// [`Shared`](crate::KvsError::Shared) if the request of another call failed.
     ///
     /// ```
@@ -199,7 +200,7 @@ impl Client {
     pub async fn presign_connect_as_master(&self, request: PresignConnectAsMaster) -> Result<Signed> {
         request.validate()?;
         let PresignConnectAsMaster { channel_arn, endpoint, query, .. } = request;
-        self.presign(&channel_arn, None, endpoint, &query).await
+        self.presign(&channel_arn, None, endpoint, &query, || self.caller.provider_now()).await
     }
 
     /// Makes the signed WebSocket URL of a viewer, valid for 299 seconds. Sends nothing if the request names
@@ -226,7 +227,7 @@ impl Client {
     pub async fn presign_connect_as_viewer(&self, request: PresignConnectAsViewer) -> Result<Signed> {
         request.validate()?;
         let PresignConnectAsViewer { channel_arn, client_id, endpoint, query, .. } = request;
-        self.presign(&channel_arn, Some(&client_id), endpoint, &query).await
+        self.presign(&channel_arn, Some(&client_id), endpoint, &query, || self.caller.provider_now()).await
     }
 
     /// Signs any request. Sends nothing.
@@ -349,12 +350,14 @@ impl Client {
         Ok((std::iter::once(IceServer::stun(self.shared.stun.clone())).chain(turn).collect(), ttl))
     }
 
-    async fn presign(
+    /// Makes a signed URL of input that has been validated. `now` is asked after the endpoint was found.
+    pub(crate) async fn presign(
         &self,
         channel_arn: &str,
         client_id: Option<&str>,
         endpoint: Option<String>,
         query: &[NameValue],
+        now: impl Fn() -> SystemTime,
     ) -> Result<Signed> {
         if let Some(endpoint) = &endpoint {
             let checked = self.caller.policy().parse_websocket(endpoint, Trust::Configured);
@@ -369,7 +372,6 @@ impl Client {
                 self.endpoint_of(channel_arn, &role, Protocol::Wss).await?
             }
         };
-        let now = self.caller.provider_now();
         Ok(presign::connect(
             service.signer(),
             &credentials,
@@ -377,7 +379,7 @@ impl Client {
             channel_arn,
             client_id,
             query,
-            now,
+            now(),
         )?)
     }
 }

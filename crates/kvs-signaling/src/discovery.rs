@@ -78,10 +78,12 @@ impl Trusted {
         };
         let url = url.ok_or_else(|| Error::refused(KvsError::NoEndpoint { protocol: name }))?;
         self.check_host(url)?;
-        Ok(match protocol {
-            Protocol::Wss => policy.parse_websocket(url, Trust::Discovered)?,
-            _ => policy.parse(url, Trust::Discovered)?,
-        })
+        let parsed = match protocol {
+            Protocol::Wss => policy.parse_websocket(url, Trust::Discovered),
+            _ => policy.parse(url, Trust::Discovered),
+        };
+        // The service's mistake, not one of the caller's input.
+        parsed.map_err(|error| Error::refused(KvsError::RefusedEndpoint { reason: error.to_string() }))
     }
 
     fn check_host(&self, url: &str) -> Result<()> {

@@ -52,6 +52,13 @@ pub enum KvsError {
         /// The domain that was expected.
         expected: String,
     },
+    /// The service named an endpoint that the client's policy refuses; nothing was sent there.
+    #[error("the service named an endpoint that must not be used: {reason}")]
+    #[non_exhaustive]
+    RefusedEndpoint {
+        /// What the policy says, with the host and the setting that would allow it.
+        reason: String,
+    },
     /// The call waited for the same request of another one, and that failed.
     #[error("the request that this call shared failed: {message}")]
     #[non_exhaustive]
@@ -82,7 +89,9 @@ impl ServiceError for KvsError {
                 .as_ref()
                 .and_then(Exception::kind)
                 .unwrap_or_else(|| ErrorKind::from_status(*status)),
-            Self::NoEndpoint { .. } | Self::UntrustedEndpoint { .. } => ErrorKind::Protocol,
+            Self::NoEndpoint { .. } | Self::UntrustedEndpoint { .. } | Self::RefusedEndpoint { .. } => {
+                ErrorKind::Protocol
+            }
             Self::Shared { kind, .. } => *kind,
         }
     }

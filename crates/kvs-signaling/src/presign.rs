@@ -130,7 +130,7 @@ pub(crate) fn check_sign_request(request: &SignRequest, checks: &mut Checks) {
     };
     match Place::read(url.expose()) {
         Err((rule, message)) => checks.report(URL, rule, None, message),
-        Ok(place) if request.mode != SigningMode::Header => check_query(&place, &request.query, checks),
+        Ok(_) if request.mode != SigningMode::Header => check_query(url.expose(), &request.query, checks),
         Ok(_) => {}
     }
     let name = |h: &NameValue| HeaderName::from_bytes(h.name.as_bytes()).is_ok();
@@ -141,11 +141,13 @@ pub(crate) fn check_sign_request(request: &SignRequest, checks: &mut Checks) {
     }
 }
 
-fn check_query(place: &Place<'_>, more: &[NameValue], checks: &mut Checks) {
-    let names: Vec<_> = place.query.split('&').map(|p| p.split_once('=').map_or(p, |(n, _)| n)).collect();
-    let all = || names.iter().copied().chain(more.iter().map(|p| p.name.as_str()));
+fn check_query(url: &str, more: &[NameValue], checks: &mut Checks) {
+    let parsed = Url::parse(url).ok();
+    // Decoded, as the service reads them.
+    let names: Vec<_> = parsed.iter().flat_map(Url::query_pairs).map(|(name, _)| name).collect();
+    let all = || names.iter().map(AsRef::as_ref).chain(more.iter().map(|p| p.name.as_str()));
     let twice = |known: &str| all().filter(|name| name.eq_ignore_ascii_case(known)).count() > 1;
-    if all().any(|name| is_one_of(name, &OWN)) || CHANNEL.iter().any(|known| twice(known)) {
+    if all().any(|name: &str| is_one_of(name, &OWN)) || CHANNEL.iter().any(|known| twice(known)) {
         let message = "must not hold a parameter that signing itself writes, nor a second X-Amz-ChannelARN or X-Amz-ClientId";
         checks.report(QUERY, Rule::Forbidden, None, message);
     }

@@ -225,8 +225,10 @@ async fn no_credentials_go_to_a_storage_session_elsewhere() {
             let transport = ScriptedTransport::new().json(200, endpoint("WEBRTC", url)).json(200, "");
             // An endpoint of the data plane does not make others trusted.
             let client = builder(&transport).signaling_endpoint("https://vpce.example").build().unwrap();
-            join(&client, as_viewer).await.unwrap_err();
+            let error = join(&client, as_viewer).await.unwrap_err();
             assert_eq!(transport.requests().len(), 1, "{url}");
+            // What the service said is wrong, not what the caller gave.
+            assert_eq!((error.kind(), error.violations()), (ErrorKind::Protocol, None), "{error}");
         }
     }
     let transport = ScriptedTransport::new().json(200, endpoint("HTTPS", "https://x"));
@@ -258,8 +260,10 @@ async fn no_url_is_signed_for_a_socket_elsewhere() {
         };
         assert_eq!((role(0), role(1)), (json!("MASTER"), json!("VIEWER")), "each has a socket of its own");
         for signed in [master, viewer] {
-            let signed = signed.map(|signed| signed.url.unwrap().expose().to_owned());
-            assert_eq!(signed.is_ok_and(|signed| signed.starts_with(own)), good, "{url}");
+            match signed {
+                Ok(signed) => assert!(good && signed.url.unwrap().expose().starts_with(own), "{url}"),
+                Err(error) => assert_eq!((good, error.kind()), (false, ErrorKind::Protocol), "{url}"),
+            }
         }
     }
 }

@@ -141,6 +141,9 @@ fn what_is_not_understood_does_no_harm() {
     ] {
         assert!(matches!(decode(text), Some(Event::ProtocolError(fault)) if !fault.fatal), "{text:.60}");
     }
+    let from = |id: &str| incoming("SDP_OFFER", Some(id), "{}");
+    assert!(matches!(decode(&from(&"é".repeat(256))), Some(Event::SdpOffer(_))));
+    assert!(matches!(decode(&from(&"é".repeat(257))), Some(Event::ProtocolError(fault)) if !fault.fatal));
     for text in ["{}", r#"{"messageType":7}"#, r#"{"messageType":"NEWS"}"#] {
         assert!(matches!(decode(text), Some(Event::Unknown(_))), "{text}");
     }
@@ -220,6 +223,12 @@ fn what_is_held_back_is_bounded_and_its_loss_is_told() {
     let dropped: Vec<_> = (0..8).map(|n| words(&inbox.receive(&candidate(Some("a"), n), 1, now))).collect();
     assert!(dropped.iter().flatten().all(|word| word == "dropped 1 a"), "{dropped:?}");
     assert_eq!(inbox.buffered(), 3);
+    // Each message keeps the id of its sender.
+    let (mut inbox, long) = (Inbox::new(limits(64, 1024, 1000), false), "a".repeat(256));
+    let dropped =
+        (0..8).map(|n| words(&inbox.receive(&candidate(Some(&long), n), 1, now)).len()).sum::<usize>();
+    assert_eq!((dropped, inbox.buffered()), (6, 2));
+    assert_eq!(inbox.drain(Some(&long)).len(), 2);
 }
 
 #[test]

@@ -282,11 +282,15 @@ async fn nothing_is_under_way_when_a_connection_is_replaced() {
     let sending = tokio::spawn(viewer.send_ice_candidate(SendIceCandidate::new("c2")).into_future());
     settle().await;
     assert!(!sending.is_finished());
-    // But not for ever.
-    world.advance(5000).await;
+    // But not for ever, however long the handshake takes.
+    world.advance(1999).await;
+    assert!(!sending.is_finished());
+    world.advance(1).await;
+    assert!(sending.is_finished());
     sending.await.unwrap().unwrap();
     assert_eq!(old.message().await["action"], "ICE_CANDIDATE");
     old.pong().await;
+    world.advance(3000).await;
     world.advance(100).await;
     let _new = world.accept().await;
     drop(old);
@@ -324,32 +328,6 @@ async fn an_old_connection_is_replaced() {
     world.advance(1).await;
     assert_eq!(told(&mut events).await, ["reconnecting Age", "connected"]);
     assert!(viewer.is_connected() && world.accepted().await.is_some());
-}
-
-#[tokio::test]
-async fn refusals_of_the_handshake_have_a_type() {
-    let world = World::new();
-    for (status, name, kind) in [
-        (400, "InvalidArgumentException", ErrorKind::InvalidInput),
-        (400, "ClientLimitExceededException", ErrorKind::RateLimited),
-        (403, "AccessDeniedException", ErrorKind::PermissionDenied),
-        (404, "ResourceNotFoundException", ErrorKind::NotFound),
-    ] {
-        world.wire.script([Handshake::Refuse(status, name)]);
-        let error = world.viewer().await.unwrap_err();
-        assert_eq!((error.kind(), error.code().as_deref()), (kind, Some(name)));
-        assert!(error.to_string().contains("connect_as_viewer"), "{error}");
-    }
-    // A status without a name will do.
-    world.wire.script([Handshake::Refuse(403, "")]);
-    assert_eq!(world.master().await.unwrap_err().kind(), ErrorKind::PermissionDenied);
-    world.wire.script([Handshake::Hang]);
-    let connecting = tokio::spawn(world.viewer().into_future());
-    world.advance(5000).await;
-    assert_eq!(connecting.await.unwrap().unwrap_err().kind(), ErrorKind::Timeout);
-    let error = world.client.channel(ARN).connect_as_viewer("AWS_x").await.unwrap_err();
-    assert_eq!(error.violations().unwrap().first().unwrap().field, "client_id");
-    assert_eq!(world.wire.urls().len(), 6, "what is wrong here is not sent");
 }
 
 #[tokio::test]

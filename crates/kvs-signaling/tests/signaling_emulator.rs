@@ -153,6 +153,18 @@ async fn handshakes_are_refused_with_a_type() {
 }
 
 #[tokio::test]
+async fn a_wrong_clock_is_repaired_at_an_endpoint_that_is_given() {
+    let emulator = Emulator::start().await.unwrap();
+    let kvs = emulator.kvs();
+    let endpoint = format!("{}/kvs-signaling/viewer", kvs.url().replacen("http", "ws", 1));
+    let client = client(&emulator, kvs.secret_access_key());
+    emulator.clock().advance(std::time::Duration::from_secs(3600));
+    let request = kvs_signaling::ConnectAsViewer::new(kvs.channel_arn(), "viewer-1").endpoint(endpoint);
+    let (viewer, _events) = client.connect_as_viewer(request).await.unwrap();
+    viewer.close().await;
+}
+
+#[tokio::test]
 async fn a_newer_viewer_takes_the_place() {
     let Scene { client, emulator, mut to_viewer, viewer, .. } = Scene::new().await;
     let channel = client.channel(emulator.kvs().channel_arn());

@@ -173,6 +173,8 @@ async fn what_cannot_be_signed() {
         (base().query([NameValue::new("x-amz-date", "1")]), "query", Rule::Forbidden),
         (base().url("https://example.com/?X-Amz-Signature=1"), "query", Rule::Forbidden),
         (base().url("https://example.com/?X-Amz-ClientId=1&X-Amz-ClientId=2"), "query", Rule::Forbidden),
+        (base().url("https://example.com/?X%2DAmz%2dSignature=1"), "query", Rule::Forbidden),
+        (base().url("https://example.com/?X-Amz-ClientId=1&X-Amz-Client%49d=2"), "query", Rule::Forbidden),
         (base().headers([NameValue::new("Host", "x")]), "headers", Rule::Forbidden),
         (base().headers([NameValue::new("a b", "x")]), "headers", Rule::Pattern),
     ] {

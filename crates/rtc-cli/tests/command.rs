@@ -15,6 +15,10 @@ fn rtc() -> Command {
         "OPENTOK_API_KEY",
         "OPENTOK_API_SECRET",
         "OPENTOK_ENDPOINT",
+        "OPENTOK_APPLICATION_ID",
+        "OPENTOK_PRIVATE_KEY_FILE",
+        "OPENTOK_ACCOUNT_KEY",
+        "OPENTOK_ACCOUNT_SECRET",
         "MEDIASFU_API_KEY",
         "MEDIASFU_ENDPOINT",
         "AWS_CA_BUNDLE",
@@ -273,4 +277,49 @@ async fn the_catalogue_and_the_usage_are_there() {
     let mut version = rtc();
     version.arg("--version");
     assert!(String::from_utf8(output(version).await.stdout).unwrap().starts_with("rtc "));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_gives_one_page_or_all_of_them() {
+    let emulator = Emulator::start().await.unwrap();
+    let mut started = Vec::new();
+    for session in ["1_one", "1_two", "1_three"] {
+        emulator.opentok().join(session);
+        let mut command = at(&emulator);
+        command.args(["opentok", "start-archive", "--session-id", session, "--output", "json"]);
+        started.push(json_of(&output(command).await)["output"]["id"].clone());
+    }
+    let list = |all: &'static [&'static str]| {
+        let mut command = at(&emulator);
+        command.args(["opentok", "list-archives", "--count", "2", "--output", "json"]).args(all);
+        output(command)
+    };
+    let page = json_of(&list(&[]).await);
+    assert_eq!((&page["output"]["count"], page["output"]["items"].as_array().unwrap().len()), (&json!(3), 2));
+    let all = json_of(&list(&["--all"]).await);
+    let mut ids: Vec<_> =
+        all["output"]["items"].as_array().unwrap().iter().map(|a| a["id"].clone()).collect();
+    ids.reverse();
+    assert_eq!((ids, &all["output"]["count"], &all["attempts"]), (started, &json!(3), &json!(2)));
+    let faulty = list(&["--all", "--offset", "-1"]).await;
+    assert_eq!(faulty.status.code(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_application_signs_with_the_key_of_a_file() {
+    let emulator = Emulator::start().await.unwrap();
+    let access = emulator.opentok();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("private.key");
+    std::fs::write(&file, access.private_key()).unwrap();
+    let mut command = rtc();
+    command.env("OPENTOK_APPLICATION_ID", access.application_id());
+    command.env("OPENTOK_PRIVATE_KEY_FILE", &file);
+    command.env("OPENTOK_ENDPOINT", access.url());
+    command.args(["opentok", "create-session", "--output", "json"]);
+    let output = output(command).await;
+    let body = json_of(&output);
+    assert_eq!(body["output"]["application_id"], access.application_id(), "{body}");
+    let log = emulator.requests("create_session");
+    assert!(log[0].headers.iter().any(|(name, _)| name == "authorization"));
 }

@@ -204,8 +204,11 @@ fn is_broken(rule: &Rule, all: &Value) -> bool {
         Condition::Set(path) => !find(all, path).is_empty(),
         Condition::Unset(path) => find(all, path).is_empty(),
     };
+    // Most rules are about a field that is there; `required`, and what says so itself, are not.
+    let told = |condition: &Condition| matches!(condition, Condition::Set(path) | Condition::Unset(path) if *path == rule.field);
     let set = !find(all, rule.field).is_empty();
-    rule.when.iter().all(holds) && set != (rule.rule == "required")
+    let applies = rule.when.iter().any(told) || set != (rule.rule == "required");
+    rule.when.iter().all(holds) && applies
 }
 
 fn is(all: &Value, path: &str, wanted: &str) -> bool {

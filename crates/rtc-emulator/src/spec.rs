@@ -111,8 +111,8 @@ pub enum Unit {
     Bytes,
 }
 
-/// A rule over more than one field. While every condition holds: `required` is broken when the field
-/// is not set, any other rule (`forbidden`, `conflict`, ...) when it is set.
+/// A rule over more than one field, broken while every condition holds. Unless a condition says whether the field
+/// itself is set, `required` is broken when it is not, any other rule (`forbidden`, `conflict`, ...) when it is.
 #[derive(Debug)]
 pub struct Rule {
     /// Wire path of the field, `settings.mode`; it looks into every element of a list.

@@ -79,6 +79,8 @@ fn field(out: &mut String, spec: &Spec, f: &Field) {
         Place::Body | Place::None => "Body",
     };
     let unit = if f.unit == Some(LengthUnit::Bytes) { "Bytes" } else { "Chars" };
+    // A number without a sign has a bound of its own.
+    let min = f.min.or(matches!(element, "u32" | "u64").then_some(0));
     let min_length = f.min_length.or((f.not_empty || (f.is_list() && f.required)).then_some(1));
     let values: Vec<_> =
         e.map(|e| e.values.iter().map(|v| v.wire.as_ref().as_str()).collect()).unwrap_or_default();
@@ -89,7 +91,7 @@ fn field(out: &mut String, spec: &Spec, f: &Field) {
         "Field {{ wire: {wire:?}, place: Place::{place}, kind: Kind::{kind}, required: {}, min_length: {min_length:?}, max_length: {:?}, unit: Unit::{unit}, min: {:?}, max: {:?}, pattern: {:?}, one_of: &{values:?}, code: {:?}, required_code: {:?}, secret: {}, fields: &[",
         f.required || f.must,
         f.max_length,
-        f.min,
+        min,
         f.max,
         f.pattern.as_ref().map(|p| p.as_ref().as_str()),
         f.code.as_deref(),

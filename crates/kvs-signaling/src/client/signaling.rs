@@ -23,7 +23,7 @@ impl Client {
     /// Connects to a channel as its master, and stays connected. Must be awaited inside a tokio runtime. A channel has
     /// one master: a newer one takes the place of the one before.
     ///
-    /// The first connection is tried once.
+    /// The first connection is tried once, and once more if the service refuses it for the clock of this machine.
     ///
     /// # Errors
     /// Validation, an endpoint that the client's policy refuses, credentials that cannot be used, what finding the
@@ -65,7 +65,7 @@ impl Client {
     /// Connects to a channel as a viewer, and stays connected. Must be awaited inside a tokio runtime. A newer viewer
     /// with the same client id takes the place of the one before.
     ///
-    /// The first connection is tried once.
+    /// The first connection is tried once, and once more if the service refuses it for the clock of this machine.
     ///
     /// # Errors
     /// As [`connect_as_master`](Self::connect_as_master).

@@ -78,10 +78,10 @@ impl EarlyCandidates {
             out.push(Event::IceCandidate(message));
             return;
         };
-        let size = message.payload.raw().len();
+        let bytes = size(&message);
         waiting.push_back(message);
         self.held += 1;
-        self.bytes += size;
+        self.bytes += bytes;
         self.shrink(&id, out);
     }
 
@@ -99,7 +99,7 @@ impl EarlyCandidates {
         let waiting = self.peer(sender.unwrap_or_default(), out).waiting.take().unwrap_or_default();
         let count = waiting.len();
         self.held -= count;
-        self.bytes -= waiting.iter().map(|message| message.payload.raw().len()).sum::<usize>();
+        self.bytes -= waiting.iter().map(size).sum::<usize>();
         out.extend(waiting.into_iter().map(Event::IceCandidate));
         count
     }
@@ -136,7 +136,7 @@ impl EarlyCandidates {
         let mut count = 0;
         while waiting.len() > per_peer || (self.bytes > bytes && !waiting.is_empty()) {
             if let Some(oldest) = waiting.pop_front() {
-                self.bytes -= oldest.payload.raw().len();
+                self.bytes -= size(&oldest);
                 count += 1;
             }
         }
@@ -152,10 +152,15 @@ impl EarlyCandidates {
         };
         let waiting = self.peers.remove(&id).and_then(|peer| peer.waiting).unwrap_or_default();
         self.held -= waiting.len();
-        self.bytes -= id.len() + waiting.iter().map(|m| m.payload.raw().len()).sum::<usize>();
+        self.bytes -= id.len() + waiting.iter().map(size).sum::<usize>();
         tell(&id, waiting.len(), out);
         true
     }
+}
+
+/// What a message takes: it keeps the id of its sender, too.
+fn size(message: &PeerMessage) -> usize {
+    message.sender_client_id.as_ref().map_or(0, String::len) + message.payload.raw().len()
 }
 
 fn tell(id: &str, count: usize, out: &mut Vec<Event>) {

@@ -9,6 +9,9 @@ use super::payload::Payload;
 /// The largest message that is read, in bytes: what an API gateway of AWS carries at most.
 pub(crate) const MAX_MESSAGE: usize = 128 * 1024;
 
+/// The longest client id, in characters: no client may connect with a longer one.
+const MAX_CLIENT_ID: usize = 256;
+
 /// Reads a text frame of the service. Member names count in camel case and in Pascal case; nothing is required that
 /// the service may leave out. None for an empty frame, which means nothing.
 #[must_use]
@@ -45,10 +48,11 @@ fn message(text: &str) -> Result<Event, DecodeError> {
 fn peer_message(members: &Map<String, Value>) -> Result<PeerMessage, DecodeError> {
     let payload = member(members, "messagePayload").and_then(Value::as_str);
     let payload = payload.ok_or_else(|| DecodeError::new("the message has no messagePayload"))?;
-    Ok(PeerMessage {
-        sender_client_id: text_of(members, "senderClientId"),
-        payload: Payload::from_base64(payload)?,
-    })
+    let sender_client_id = text_of(members, "senderClientId");
+    if sender_client_id.as_ref().is_some_and(|id| id.chars().count() > MAX_CLIENT_ID) {
+        return Err(DecodeError::new(format!("the senderClientId has more than {MAX_CLIENT_ID} characters")));
+    }
+    Ok(PeerMessage { sender_client_id, payload: Payload::from_base64(payload)? })
 }
 
 fn status(members: &Map<String, Value>) -> Result<StatusResponse, DecodeError> {

@@ -28,6 +28,8 @@ const WRITE: Duration = Duration::from_secs(10);
 const GOODBYE: Duration = Duration::from_secs(2);
 /// How long a connection that was replaced is read: what it was given before may still be on its way.
 const LEAVE: Duration = Duration::from_secs(5);
+/// How long messages wait for the connection that is to replace one that still works.
+const HOLD: Duration = Duration::from_secs(2);
 /// How many handshakes in a row may be refused for good.
 const REFUSALS: u32 = 5;
 
@@ -67,9 +69,9 @@ pub(super) struct Driver {
     /// The connection that was replaced, and until when it is read.
     old: Option<(Conn, Instant)>,
     opening: Option<BoxFuture<'static, Result<BoxChannel>>>,
-    /// Whether messages wait for the connection that is being made, so that the present one can be left with nothing
+    /// Until when messages wait for the connection that is being made, so that the present one can be left with nothing
     /// under way. Only for the first attempt: after that the present one is better than none.
-    hold: bool,
+    hold: Option<Instant>,
     /// Messages that have arrived and whose refusal is waited for.
     listening: Vec<Listening>,
     pacing: Pacing,
@@ -109,7 +111,7 @@ impl Driver {
             current: None,
             old: None,
             opening: None,
-            hold: false,
+            hold: None,
             listening: Vec::new(),
             pacing: Pacing::new(),
             failures: 0,
@@ -151,7 +153,7 @@ impl Driver {
         // In turns, so that neither a flood of frames nor one of messages starves the rest.
         self.frames_first = !self.frames_first;
         let frames_first = self.frames_first;
-        let takes = self.head.is_none() && self.current.is_some() && !self.hold;
+        let takes = self.head.is_none() && self.current.is_some() && self.hold.is_none();
         let shared = Arc::clone(&self.shared);
         let Self { current, old, opening, messages, timer, .. } = self;
         let mut frame = pin!(next_frame(current.as_mut()));
@@ -197,7 +199,7 @@ impl Driver {
     /// When something is due that nothing else wakes for.
     fn deadline(&mut self) -> Option<Instant> {
         let head = match (&self.head, &self.current) {
-            (Some(head), Some(_)) if !self.hold => {
+            (Some(head), Some(_)) if self.hold.is_none() => {
                 Some(self.pacing.ready(head.message.action, self.clock.monotonic()))
             }
             _ => None,
@@ -207,6 +209,7 @@ impl Driver {
         links
             .map(|conn| conn.link.deadline())
             .chain(head)
+            .chain(self.hold)
             .chain(age.map(|conn| conn.opened + self.options.max_age))
             .chain(self.old.as_ref().map(|(_, until)| *until))
             .chain(self.listening.iter().map(|listening| listening.until))
@@ -304,7 +307,7 @@ impl Driver {
         if is_current && self.opening.is_none() {
             self.shared.push(Event::Reconnecting { reason });
             self.open(Duration::ZERO);
-            self.hold = true;
+            self.hold = Some(self.clock.monotonic() + HOLD);
             self.current.iter_mut().for_each(|conn| conn.link.hurry());
         }
     }
@@ -327,7 +330,7 @@ impl Driver {
 
     async fn opened(&mut self, channel: BoxChannel) {
         self.opening = None;
-        self.hold = false;
+        self.hold = None;
         self.refusals = 0;
         // The one before that is left at once.
         self.leave().await;
@@ -347,7 +350,7 @@ impl Driver {
 
     fn not_opened(&mut self, error: Error) -> Result<()> {
         self.opening = None;
-        self.hold = false;
+        self.hold = None;
         self.failures = self.failures.saturating_add(1);
         self.refusals = if is_permanent(&error) { self.refusals + 1 } else { 0 };
         let is_hopeless = self.refusals >= REFUSALS || self.failures >= self.options.reconnect.max_attempts;
@@ -362,6 +365,7 @@ impl Driver {
 
     async fn tick(&mut self) {
         let now = self.clock.monotonic();
+        self.hold = self.hold.filter(|until| *until > now);
         for quiet in self.listening.extract_if(.., |listening| listening.until <= now) {
             quiet.message.finish(Ok(()));
         }
@@ -404,7 +408,7 @@ impl Driver {
     /// Sends the next message, if it is its turn.
     async fn send_head(&mut self) {
         let now = self.clock.monotonic();
-        if self.hold {
+        if self.hold.is_some() {
             return;
         }
         let Some(conn) = &mut self.current else { return };

@@ -1,12 +1,14 @@
 //! Opens connections: finds the endpoint, signs, shakes hands.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
-use rtc_core::http::{Request, StatusCode};
+use rtc_core::http::header::DATE;
+use rtc_core::http::{Request, Response, StatusCode};
 use rtc_core::transport::channel::{BoxChannel, Connect as _, ConnectError, SharedConnect};
 use rtc_core::{
-    ClientConfig, ErrorKind, Limits, Reason, Secret, ServiceError as _, TransportError, TransportErrorKind,
-    Trust, timeout,
+    Bytes, ClientConfig, Clock as _, ErrorKind, Limits, Reason, RetryHint, Secret, ServiceError as _,
+    TransportError, TransportErrorKind, Trust, timeout,
 };
 
 use super::decode::MAX_MESSAGE;
@@ -15,7 +17,10 @@ use super::message::Action;
 use crate::client::Client;
 use crate::error::{Error, KvsError, Result, refusal};
 use crate::handle::Peer;
-use crate::operation::{PresignConnectAsMaster, PresignConnectAsViewer};
+use crate::instant::http_date;
+
+/// How far a signature may be from the clock of the service, which is told in whole seconds.
+const EXACT: Duration = Duration::from_secs(1);
 
 /// What opens the WebSockets of a client.
 #[derive(Debug)]
@@ -25,9 +30,15 @@ pub(crate) struct Connectors {
     /// For addresses that the service names: the client's certificate is not shown there.
     discovered: SharedConnect,
     limits: Limits,
+    /// The time of the service, and when it was so, once a refused handshake has told.
+    told: Mutex<Option<(SystemTime, Instant)>>,
 }
 
 impl Connectors {
+    fn told(&self) -> MutexGuard<'_, Option<(SystemTime, Instant)>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn new(config: &ClientConfig) -> std::result::Result<Self, TransportError> {
         let configured = config.connector()?;
         let discovered = if config.client_identity.is_some() {
@@ -37,7 +48,8 @@ impl Connectors {
         } else {
             configured.clone()
         };
-        Ok(Self { configured, discovered, limits: config.limits.with_body(MAX_MESSAGE as u64) })
+        let limits = config.limits.with_body(MAX_MESSAGE as u64);
+        Ok(Self { configured, discovered, limits, told: Mutex::new(None) })
     }
 }
 
@@ -73,7 +85,18 @@ impl Opener {
         self.client.ice_cache().invalidate_channel(&self.arn);
     }
 
+    /// A handshake that is refused for the clock is tried once more, by the clock of the service.
     async fn try_open(&self) -> Result<BoxChannel> {
+        let signed_at = self.now();
+        match self.shake_hands().await? {
+            Err(ConnectError::Refused(response)) if self.resync(&response, signed_at) => {
+                self.shake_hands().await?.map_err(|error| self.failed(error, 2))
+            }
+            opened => opened.map_err(|error| self.failed(error, 1)),
+        }
+    }
+
+    async fn shake_hands(&self) -> Result<std::result::Result<BoxChannel, ConnectError>> {
         let url = self.sign().await?;
         let connectors = self.client.connectors();
         let (connector, trust) = match self.endpoint {
@@ -84,37 +107,54 @@ impl Opener {
         let clock = self.client.caller().clock();
         // A connector of the user's own may not keep the limit by itself.
         match timeout(clock, limits.connect, connector.connect(handshake(&url)?, limits)).await {
-            Some(opened) => opened.map_err(|error| self.failed(error)),
+            Some(opened) => Ok(opened),
             None => Err(TransportError::new(TransportErrorKind::ConnectTimeout).into()),
         }
     }
 
+    /// What is opened was validated when connecting began.
     async fn sign(&self) -> Result<Secret> {
-        let arn: &str = &self.arn;
-        let signed = match &self.peer {
-            Peer::Master => {
-                let mut request = PresignConnectAsMaster::new(arn);
-                request.endpoint.clone_from(&self.endpoint);
-                self.client.presign_connect_as_master(request).await?
-            }
-            Peer::Viewer(client_id) => {
-                let mut request = PresignConnectAsViewer::new(arn, client_id);
-                request.endpoint.clone_from(&self.endpoint);
-                self.client.presign_connect_as_viewer(request).await?
-            }
+        let client_id = match &self.peer {
+            Peer::Master => None,
+            Peer::Viewer(client_id) => Some(client_id.as_str()),
         };
+        let endpoint = self.endpoint.clone();
+        let signed = self.client.presign(&self.arn, client_id, endpoint, &[], || self.now()).await?;
         Ok(signed.url.unwrap_or_default())
     }
 
-    fn failed(&self, error: ConnectError) -> Error {
-        let operation = match self.peer {
+    /// The time to sign with.
+    fn now(&self) -> SystemTime {
+        let caller = self.client.caller();
+        let told = *self.client.connectors().told();
+        let by_service = told.and_then(|(date, at)| {
+            date.checked_add(caller.clock().monotonic().saturating_duration_since(at))
+        });
+        by_service.unwrap_or_else(|| caller.provider_now())
+    }
+
+    /// Takes the clock of the service over if the handshake was refused for ours; false when that was signed by it
+    /// already.
+    fn resync(&self, refused: &Response<Bytes>, signed_at: SystemTime) -> bool {
+        let hint = refusal(self.operation(), refused).map(|refusal| refusal.retry());
+        let date = refused.headers().get(DATE).and_then(|date| http_date(date.to_str().ok()?));
+        let (Some(RetryHint::ClockSkew), Some(date)) = (hint, date) else { return false };
+        *self.client.connectors().told() = Some((date, self.client.caller().clock().monotonic()));
+        date.duration_since(signed_at).unwrap_or_else(|behind| behind.duration()) > EXACT
+    }
+
+    fn operation(&self) -> &'static str {
+        match self.peer {
             Peer::Master => "connect_as_master",
             Peer::Viewer(_) => "connect_as_viewer",
-        };
+        }
+    }
+
+    fn failed(&self, error: ConnectError, attempts: u32) -> Error {
         match error {
             ConnectError::Transport(error) => error.into(),
-            ConnectError::Refused(response) => match refusal(operation, &response) {
-                Some(refusal) => Error::new(Reason::Service(refusal)).with_exchange(1, true),
+            ConnectError::Refused(response) => match refusal(self.operation(), &response) {
+                Some(refusal) => Error::new(Reason::Service(refusal)).with_exchange(attempts, true),
                 None => {
                     let error = TransportError::new(TransportErrorKind::Protocol);
                     error.with_source("the service answered without opening a WebSocket").into()

@@ -1,4 +1,5 @@
 //! The service at the other end of channels inside this process.
+#![allow(dead_code, reason = "not every test uses all of it")]
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -20,6 +21,8 @@ pub(crate) const WSS: &str = "wss://m-1.kinesisvideo.us-west-2.amazonaws.com";
 pub(crate) enum Handshake {
     Accept,
     Refuse(u16, &'static str),
+    /// Refused for the clock, at this date.
+    Late(&'static str),
     Hang,
 }
 
@@ -63,6 +66,12 @@ impl Connect for Wire {
             Some(Handshake::Refuse(status, name)) => {
                 let response = Response::builder().status(status).header("x-amzn-errortype", name);
                 let body = Bytes::from_static(br#"{"Message":"no"}"#);
+                Err(ConnectError::Refused(Box::new(response.body(body).unwrap())))
+            }
+            Some(Handshake::Late(date)) => {
+                let response = Response::builder().status(403).header("date", date);
+                let response = response.header("x-amzn-errortype", "InvalidSignatureException");
+                let body = Bytes::from_static(br#"{"message":"Signature expired: it is too late"}"#);
                 Err(ConnectError::Refused(Box::new(response.body(body).unwrap())))
             }
             Some(Handshake::Hang) => std::future::pending().await,

@@ -67,7 +67,10 @@ impl<'a> Claim<'a> {
         if member("X-Amz-Algorithm")? != ALGORITHM {
             return Err(incomplete(&format!("X-Amz-Algorithm must be {ALGORITHM}.")));
         }
-        let expires = member("X-Amz-Expires")?.parse().ok().filter(|n| (1..=MAX_EXPIRES).contains(n));
+        let expires = member("X-Amz-Expires")?;
+        // Digits only: the parser would take a sign, too.
+        let expires = Some(expires).filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+        let expires = expires.and_then(|text| text.parse().ok()).filter(|n| (1..=MAX_EXPIRES).contains(n));
         Ok(Self {
             scope: member("X-Amz-Credential")?.split('/').collect(),
             signed_headers: member("X-Amz-SignedHeaders")?.split(';').collect(),
@@ -228,6 +231,10 @@ fn canonical(
         let value = value(parts, name).ok_or_else(|| {
             refuse("InvalidSignatureException", format!("The signed header {name} is not in the request."))
         })?;
+        if name == "x-amz-content-sha256" && !value.eq_ignore_ascii_case(payload) {
+            let message = "The value of x-amz-content-sha256 is not the hash of the body.";
+            return Err(refuse("InvalidSignatureException", message));
+        }
         headers += &format!("{name}:{value}\n");
     }
     let path = encoded(parts.uri.path(), "/");
@@ -298,6 +305,20 @@ mod tests {
         let disorderly = canonical(&parts, &query(&parts), &["x-amz-date", "Host", "host"], "hash");
         assert_eq!(disorderly.unwrap(), text, "the service sorts");
         assert!(canonical(&parts, &[], &["host", "x-missing"], "hash").is_err());
+    }
+
+    #[test]
+    fn a_signed_hash_must_be_that_of_the_body() {
+        let body = hex(&Sha256::digest(b"{}"));
+        for (told, good) in
+            [(&*body, true), (&body.to_uppercase(), true), (&hex(&Sha256::digest(b"")), false), ("", false)]
+        {
+            let request = http::Request::post("/x").header("host", "h").header("x-amz-content-sha256", told);
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            let signed = canonical(&parts, &[], &["host", "X-Amz-Content-SHA256"], &body);
+            assert_eq!(signed.is_ok(), good, "{told}");
+            assert!(canonical(&parts, &[], &["host"], &body).is_ok(), "one that is not signed says nothing");
+        }
     }
 
     #[test]

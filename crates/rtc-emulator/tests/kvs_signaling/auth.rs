@@ -27,6 +27,7 @@ async fn handshakes_are_refused_as_the_service_does() {
         (("X-Amz-Algorithm", "AWS4-HMAC-SHA512"), 403, "IncompleteSignatureException"),
         (("X-Amz-Algorithm", ""), 403, "IncompleteSignatureException"),
         (("X-Amz-Expires", "0"), 403, "IncompleteSignatureException"),
+        (("X-Amz-Expires", "+299"), 403, "IncompleteSignatureException"),
         (("X-Amz-Expires", "604801"), 403, "IncompleteSignatureException"),
         (("X-Amz-SignedHeaders", "date"), 403, "InvalidSignatureException"),
         (("X-Amz-Date", "20200101T000000Z"), 403, "InvalidSignatureException"),

@@ -1,0 +1,213 @@
+//! The other side of the case files: what the clients send for a good input, the emulator takes as that operation; what
+//! they refuse before sending, the emulator refuses as well when it comes from somebody who does not check. The two have
+//! their rules from one specification but check them with code of their own.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests may fail a test, too"
+)]
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::Request;
+use kvs_signaling::Signer;
+use rtc_cli::Run;
+use rtc_cli::catalogue::{OperationDoc, find};
+use rtc_core::testing::ScriptedTransport;
+use rtc_emulator::Emulator;
+use rtc_tests::case::{Case, files, folders, read};
+use serde_json::{Map, Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// The providers whose emulator is complete.
+const PROVIDERS: &[&str] = &["kvs-signaling", "opentok"];
+
+fn cases(kind: &str) -> Vec<(Case, &'static OperationDoc)> {
+    let all = folders().into_iter().flat_map(|folder| files(&folder)).flat_map(|file| read(&file).unwrap());
+    let of_kind = all.filter(|case| PROVIDERS.contains(&case.provider.as_str()) && case.kind == kind);
+    let known = of_kind.filter_map(|case| {
+        let operation = find(&case.provider, &case.operation).filter(|o| o.kind == "http")?;
+        Some((case, operation))
+    });
+    known.collect()
+}
+
+/// An emulator with quotas off, and a run with its credentials.
+async fn world(provider: &str) -> (Emulator, Run) {
+    let emulator = Emulator::start().await.unwrap();
+    emulator.set_quotas(false);
+    let (opentok, kvs) = (emulator.opentok(), emulator.kvs());
+    let credentials: &[(&str, &str)] = match provider {
+        "opentok" => &[("api_key", opentok.api_key()), ("api_secret", opentok.api_secret())],
+        _ => &[
+            ("access_key_id", kvs.access_key_id()),
+            ("secret_access_key", kvs.secret_access_key()),
+            ("region", kvs.region()),
+        ],
+    };
+    let mut run = Run::default();
+    for (name, value) in credentials {
+        run.credentials.insert((*name).into(), (*value).into());
+    }
+    run.endpoint = Some(opentok.url());
+    run.no_retry = true;
+    (emulator, run)
+}
+
+#[tokio::test]
+async fn what_a_client_sends_is_taken_as_that_operation() {
+    let mut bad = Vec::new();
+    let mut cases = cases("request");
+    // Of some it is recommended that nothing is sent.
+    cases.retain(|(case, _)| case.expect.get("request").is_some());
+    for (case, operation) in &cases {
+        let (emulator, run) = world(&case.provider).await;
+        if let Some(session) = case.given["input"]["session_id"].as_str() {
+            emulator.opentok().join(session);
+        }
+        emulator.clear_log();
+        rtc_cli::batch::run(&case.provider, operation.name, case.given["input"].clone(), &run).await;
+        let log = emulator.log();
+        let [entry] = log.as_slice() else {
+            bad.push(format!("{}: {} requests arrived", case.id, log.len()));
+            continue;
+        };
+        // What the call is about need not be there (408 is how a stream that is none is told); the emulator must know
+        // what was asked, and find no fault with it.
+        let taken = matches!(entry.status, Some(200..=299 | 404 | 408));
+        if entry.operation.as_deref() != Some(operation.name) || !taken {
+            bad.push(format!("{}: {:?} {:?} {:?}", case.id, entry.operation, entry.status, entry.answer));
+        }
+    }
+    assert!(bad.is_empty(), "{} of {}:\n{}", bad.len(), cases.len(), bad.join("\n"));
+    println!("{} requests taken", cases.len());
+}
+
+#[tokio::test]
+async fn what_a_client_refuses_is_refused_from_others_too() {
+    let mut bad = Vec::new();
+    let mut refused = 0;
+    for (case, operation) in cases("validation") {
+        if case.expect["error"]["kind"] != "invalid_input" || case.given.get("endpoint").is_some() {
+            continue;
+        }
+        let (emulator, run) = world(&case.provider).await;
+        if let Some(session) = case.given["input"]["session_id"].as_str() {
+            emulator.opentok().join(session);
+        }
+        let input = case.given["input"].as_object().cloned().unwrap_or_default();
+        let status = send(&emulator, &run, operation, &case.provider, &input).await;
+        if matches!(status, 400 | 413) { refused += 1 } else { bad.push(format!("{}: {status}", case.id)) }
+    }
+    assert!(bad.is_empty(), "not refused:\n{}", bad.join("\n"));
+    assert!(refused > 0 || files(&folders()[0]).is_empty());
+    println!("{refused} faulty requests refused");
+}
+
+/// Sends the input as a peer does that checks nothing, with good credentials; gives the status.
+async fn send(
+    emulator: &Emulator,
+    run: &Run,
+    operation: &OperationDoc,
+    provider: &str,
+    input: &Map<String, Value>,
+) -> u16 {
+    let address = run.endpoint.clone().unwrap();
+    let (path, wire) = wired(operation, input, &run.credentials.get("api_key").cloned().unwrap_or_default());
+    let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in &wire {
+        pairs.append_pair(name, &value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    }
+    let (target, kind, body) = match operation.method {
+        "GET" | "DELETE" => {
+            (format!("{address}{path}?{}", pairs.finish()), "application/json", String::new())
+        }
+        _ if operation.name == "create_session" => {
+            (format!("{address}{path}"), "application/x-www-form-urlencoded", pairs.finish())
+        }
+        _ => (format!("{address}{path}"), "application/json", Value::Object(wire).to_string()),
+    };
+    let request = Request::builder().method(operation.method).uri(&target).header("content-type", kind);
+    let mut request = request.body(Bytes::from(body)).unwrap();
+    if provider == "opentok" {
+        request.headers_mut().insert("x-opentok-auth", request_token(emulator).await);
+    } else {
+        let kvs = emulator.kvs();
+        let keys = kvs_signaling::Credentials::new(kvs.access_key_id(), kvs.secret_access_key());
+        Signer::new(kvs.region(), "kinesisvideo").sign(&keys, &mut request, SystemTime::now()).unwrap();
+    }
+    exchange(&request).await
+}
+
+/// The path, and the members of body or query by their names on the wire.
+fn wired(
+    operation: &OperationDoc,
+    input: &Map<String, Value>,
+    project: &str,
+) -> (String, Map<String, Value>) {
+    let mut path = operation.path.replace("{project}", project);
+    let mut wire = Map::new();
+    for field in operation.fields.iter().filter(|field| !field.name.contains('.')) {
+        let Some(value) = input.get(field.name).or_else(|| input.get(field.wire)) else { continue };
+        let place = format!("{{{}}}", field.name);
+        if path.contains(&place) {
+            path = path.replace(&place, value.as_str().unwrap_or_default());
+        } else {
+            wire.insert(field.wire.to_owned(), renamed(operation, field.name, value));
+        }
+    }
+    (path, wire)
+}
+
+/// A value with the names of its members as on the wire; enums by theirs.
+fn renamed(operation: &OperationDoc, path: &str, value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| {
+                let path = format!("{path}.{name}");
+                let field = operation.fields.iter().find(|field| field.name == path);
+                let wire = field.and_then(|f| f.wire.rsplit('.').next()).unwrap_or(name);
+                (wire.to_owned(), renamed(operation, &path, value))
+            };
+            members.iter().map(member).collect::<Map<_, _>>().into()
+        }
+        Value::Array(items) => items.iter().map(|item| renamed(operation, path, item)).collect(),
+        Value::String(text) if path == "media_mode" => match text.as_str() {
+            "relayed" => json!("enabled"),
+            "routed" => json!("disabled"),
+            other => json!(other),
+        },
+        other => other.clone(),
+    }
+}
+
+/// A good token for a request, taken from one that a client made.
+async fn request_token(emulator: &Emulator) -> http::HeaderValue {
+    let access = emulator.opentok();
+    let transport = ScriptedTransport::new().json(200, "{}");
+    let credentials = opentok::Credentials::new(access.api_key(), access.api_secret());
+    let client = opentok::Client::builder(credentials).transport(transport.clone()).build().unwrap();
+    let _ = client.list_archives(opentok::ListArchives::new()).await;
+    transport.requests()[0].headers()["x-opentok-auth"].clone()
+}
+
+async fn exchange(request: &Request<Bytes>) -> u16 {
+    let uri = request.uri();
+    let mut stream = TcpStream::connect(uri.authority().unwrap().as_str()).await.unwrap();
+    let mut text = format!("{} {} HTTP/1.1\r\n", request.method(), uri.path_and_query().unwrap());
+    text += &format!("host: {}\r\n", uri.authority().unwrap());
+    for (name, value) in request.headers().iter().filter(|(name, _)| *name != "host") {
+        text += &format!("{name}: {}\r\n", value.to_str().unwrap());
+    }
+    text += &format!("content-length: {}\r\nconnection: close\r\n\r\n", request.body().len());
+    stream.write_all(text.as_bytes()).await.unwrap();
+    stream.write_all(request.body()).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{answer}"))
+}
