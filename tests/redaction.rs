@@ -55,5 +55,3 @@ mod mediasfu_values;
 mod opentok_values;
 #[path = "redaction/sora_rpc.rs"]
 mod sora_values;
-#[path = "redaction/trace.rs"]
-mod trace;
