@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rtc_core::{AuthError, Caller, Clock as _, ErrorKind, Reason, Service as _, Trust, Violations, timeout};
 
@@ -200,7 +200,7 @@ impl Client {
     pub async fn presign_connect_as_master(&self, request: PresignConnectAsMaster) -> Result<Signed> {
         request.validate()?;
         let PresignConnectAsMaster { channel_arn, endpoint, query, .. } = request;
-        self.presign(&channel_arn, None, endpoint, &query, || self.caller.provider_now()).await
+        self.presign(&channel_arn, None, endpoint, &query).await
     }
 
     /// Makes the signed WebSocket URL of a viewer, valid for 299 seconds. Sends nothing if the request names
@@ -227,7 +227,7 @@ impl Client {
     pub async fn presign_connect_as_viewer(&self, request: PresignConnectAsViewer) -> Result<Signed> {
         request.validate()?;
         let PresignConnectAsViewer { channel_arn, client_id, endpoint, query, .. } = request;
-        self.presign(&channel_arn, Some(&client_id), endpoint, &query, || self.caller.provider_now()).await
+        self.presign(&channel_arn, Some(&client_id), endpoint, &query).await
     }
 
     /// Signs any request. Sends nothing.
@@ -350,14 +350,13 @@ impl Client {
         Ok((std::iter::once(IceServer::stun(self.shared.stun.clone())).chain(turn).collect(), ttl))
     }
 
-    /// Makes a signed URL of input that has been validated. `now` is asked after the endpoint was found.
+    /// Makes a signed URL of input that has been validated.
     pub(crate) async fn presign(
         &self,
         channel_arn: &str,
         client_id: Option<&str>,
         endpoint: Option<String>,
         query: &[NameValue],
-        now: impl Fn() -> SystemTime,
     ) -> Result<Signed> {
         if let Some(endpoint) = &endpoint {
             let checked = self.caller.policy().parse_websocket(endpoint, Trust::Configured);
@@ -379,7 +378,7 @@ impl Client {
             channel_arn,
             client_id,
             query,
-            now(),
+            self.caller.provider_now(),
         )?)
     }
 }

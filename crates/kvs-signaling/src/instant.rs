@@ -44,17 +44,6 @@ pub(crate) fn instant(text: &str) -> Option<SystemTime> {
     shifted(at, zone)
 }
 
-/// Reads the `Date` of an answer, `Sun, 06 Nov 1994 08:49:37 GMT`: the one form that servers may write (RFC 9110, 5.6.7).
-#[cfg(feature = "websocket")]
-pub(crate) fn http_date(text: &str) -> Option<SystemTime> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let parts: Vec<&str> = text.split_ascii_whitespace().collect();
-    let [_, day, month, year, time, "GMT"] = parts[..] else { return None };
-    let month = MONTHS.iter().position(|known| *known == month)? + 1;
-    instant(&format!("{year}-{month:02}-{day}T{time}Z"))
-}
-
 /// An instant of local time as the one it is: `Z`, `+01:00`, `-05:30`.
 fn shifted(at: SystemTime, zone: &str) -> Option<SystemTime> {
     if matches!(zone, "Z" | "z") {
@@ -93,22 +82,6 @@ pub(crate) fn rfc3339_millis(at: SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[cfg(feature = "websocket")]
-    #[test]
-    fn dates_of_answers() {
-        let date = |text| http_date(text).map(rfc3339);
-        assert_eq!(date("Sun, 06 Nov 1994 08:49:37 GMT").as_deref(), Some("1994-11-06T08:49:37Z"));
-        for bad in [
-            "",
-            "0",
-            "Sun, 06 Nov 1994 08:49:37",
-            "Sun, 06 Nov 1994 08:49:37 CET",
-            "Sun, 06 Foo 1994 08:49:37 GMT",
-        ] {
-            assert_eq!(date(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn forms_of_an_instant() {

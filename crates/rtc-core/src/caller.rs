@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::header::{DATE, HeaderName, USER_AGENT};
+use http::header::{HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use url::Url;
 
@@ -25,7 +25,7 @@ use crate::transport::{Body, Limits, SharedTransport, Transport, TransportError,
 
 mod attempt;
 
-use attempt::{Failed, Progress, Repeat, corrected, fits};
+use attempt::{Failed, Progress, Repeat, corrected, fits, told_skew};
 
 /// Runs the operations of one service. Cheap to clone: the clones share connections, clock and budget.
 pub struct Caller<S: Service>(Arc<Shared<S>>);
@@ -95,7 +95,22 @@ impl<S: Service> Caller<S> {
     /// The wall-clock time as the provider sees it: ours, corrected by the skew it told us of.
     #[must_use]
     pub fn provider_now(&self) -> SystemTime {
-        corrected(self.0.clock.now(), self.0.skew_ms.load(Ordering::Relaxed))
+        corrected(self.0.clock.now(), self.skew_ms())
+    }
+
+    /// By how many milliseconds the provider's clock is ahead of ours, as far as a refusal has told.
+    #[must_use]
+    pub fn skew_ms(&self) -> i64 {
+        self.0.skew_ms.load(Ordering::Relaxed)
+    }
+
+    /// Takes the clock skew from the `Date` of an answer that refused a signature for its time. `used` is the skew
+    /// that was signed with; false when it was that one already, or when there is no date.
+    pub fn resync(&self, headers: &HeaderMap, used: i64) -> bool {
+        let Some(skew) = told_skew(headers, self.0.clock.now()) else { return false };
+        self.0.skew_ms.store(skew, Ordering::Relaxed);
+        // Not what is stored by now: another call may have learnt the same a moment before.
+        used.abs_diff(skew) > 1000
     }
 
     /// Prepares a call of `operation`; nothing happens before it is awaited.
@@ -320,7 +335,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
         progress: &mut Progress,
     ) -> Result<Reply<O::Output>, Failed<S::Error>> {
         let shared = &*self.caller.0;
-        let skew = shared.skew_ms.load(Ordering::Relaxed);
+        let skew = self.caller.skew_ms();
         let (request, secrets) = self.request(base, trust, skew).await?;
         #[cfg(feature = "tracing")]
         crate::trace::attempt(&request);
@@ -453,7 +468,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
                 RetryHint::RefusedWithoutEffect => Repeat::Yes,
                 RetryHint::Transient if self.may_replay() => Repeat::Yes,
                 RetryHint::Transient => Repeat::No,
-                RetryHint::ClockSkew if self.resync(response.headers(), skew) => Repeat::AfterResync,
+                RetryHint::ClockSkew if self.caller.resync(response.headers(), skew) => Repeat::AfterResync,
                 RetryHint::ClockSkew => Repeat::No,
             };
             return Err(Failed {
@@ -469,23 +484,6 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
             }
             Err(error) => Err(Error::new(Reason::Decode(error)).with_head(head).into()),
         }
-    }
-
-    /// Takes the clock skew from the answer's `Date`; false when the refused attempt had it already.
-    fn resync(&self, headers: &HeaderMap, used: i64) -> bool {
-        let shared = &*self.caller.0;
-        let date =
-            headers.get(DATE).and_then(|v| v.to_str().ok()).and_then(|v| httpdate::parse_http_date(v).ok());
-        let Some(date) = date else { return false };
-        let now = shared.clock.now();
-        let millis = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
-        let skew = match date.duration_since(now) {
-            Ok(ahead) => millis(ahead),
-            Err(behind) => -millis(behind.duration()),
-        };
-        shared.skew_ms.store(skew, Ordering::Relaxed);
-        // Not what is stored by now: another call may have learnt the same a moment before.
-        used.abs_diff(skew) > 1000
     }
 }
 

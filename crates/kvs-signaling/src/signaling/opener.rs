@@ -1,14 +1,12 @@
 //! Opens connections: finds the endpoint, signs, shakes hands.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
 
-use rtc_core::http::header::DATE;
 use rtc_core::http::{Request, Response, StatusCode};
 use rtc_core::transport::channel::{BoxChannel, Connect as _, ConnectError, SharedConnect};
 use rtc_core::{
-    Bytes, ClientConfig, Clock as _, ErrorKind, Limits, Reason, RetryHint, Secret, ServiceError as _,
-    TransportError, TransportErrorKind, Trust, timeout,
+    Bytes, ClientConfig, ErrorKind, Limits, Reason, RetryHint, Secret, ServiceError as _, TransportError,
+    TransportErrorKind, Trust, timeout,
 };
 
 use super::decode::MAX_MESSAGE;
@@ -17,10 +15,6 @@ use super::message::Action;
 use crate::client::Client;
 use crate::error::{Error, KvsError, Result, refusal};
 use crate::handle::Peer;
-use crate::instant::http_date;
-
-/// How far a signature may be from the clock of the service, which is told in whole seconds.
-const EXACT: Duration = Duration::from_secs(1);
 
 /// What opens the WebSockets of a client.
 #[derive(Debug)]
@@ -30,15 +24,9 @@ pub(crate) struct Connectors {
     /// For addresses that the service names: the client's certificate is not shown there.
     discovered: SharedConnect,
     limits: Limits,
-    /// The time of the service, and when it was so, once a refused handshake has told.
-    told: Mutex<Option<(SystemTime, Instant)>>,
 }
 
 impl Connectors {
-    fn told(&self) -> MutexGuard<'_, Option<(SystemTime, Instant)>> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(crate) fn new(config: &ClientConfig) -> std::result::Result<Self, TransportError> {
         let configured = config.connector()?;
         let discovered = if config.client_identity.is_some() {
@@ -49,7 +37,7 @@ impl Connectors {
             configured.clone()
         };
         let limits = config.limits.with_body(MAX_MESSAGE as u64);
-        Ok(Self { configured, discovered, limits, told: Mutex::new(None) })
+        Ok(Self { configured, discovered, limits })
     }
 }
 
@@ -87,9 +75,9 @@ impl Opener {
 
     /// A handshake that is refused for the clock is tried once more, by the clock of the service.
     async fn try_open(&self) -> Result<BoxChannel> {
-        let signed_at = self.now();
+        let skew = self.client.caller().skew_ms();
         match self.shake_hands().await? {
-            Err(ConnectError::Refused(response)) if self.resync(&response, signed_at) => {
+            Err(ConnectError::Refused(response)) if self.resync(&response, skew) => {
                 self.shake_hands().await?.map_err(|error| self.failed(error, 2))
             }
             opened => opened.map_err(|error| self.failed(error, 1)),
@@ -119,28 +107,15 @@ impl Opener {
             Peer::Viewer(client_id) => Some(client_id.as_str()),
         };
         let endpoint = self.endpoint.clone();
-        let signed = self.client.presign(&self.arn, client_id, endpoint, &[], || self.now()).await?;
+        let signed = self.client.presign(&self.arn, client_id, endpoint, &[]).await?;
         Ok(signed.url.unwrap_or_default())
-    }
-
-    /// The time to sign with.
-    fn now(&self) -> SystemTime {
-        let caller = self.client.caller();
-        let told = *self.client.connectors().told();
-        let by_service = told.and_then(|(date, at)| {
-            date.checked_add(caller.clock().monotonic().saturating_duration_since(at))
-        });
-        by_service.unwrap_or_else(|| caller.provider_now())
     }
 
     /// Takes the clock of the service over if the handshake was refused for ours; false when that was signed by it
     /// already.
-    fn resync(&self, refused: &Response<Bytes>, signed_at: SystemTime) -> bool {
+    fn resync(&self, refused: &Response<Bytes>, used: i64) -> bool {
         let hint = refusal(self.operation(), refused).map(|refusal| refusal.retry());
-        let date = refused.headers().get(DATE).and_then(|date| http_date(date.to_str().ok()?));
-        let (Some(RetryHint::ClockSkew), Some(date)) = (hint, date) else { return false };
-        *self.client.connectors().told() = Some((date, self.client.caller().clock().monotonic()));
-        date.duration_since(signed_at).unwrap_or_else(|behind| behind.duration()) > EXACT
+        hint == Some(RetryHint::ClockSkew) && self.client.caller().resync(refused.headers(), used)
     }
 
     fn operation(&self) -> &'static str {

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use http::HeaderMap;
+use http::header::DATE;
+
 use crate::clock::{Clock as _, SharedClock};
 use crate::error::Error;
 
@@ -29,6 +32,16 @@ impl<E> From<Error<E>> for Failed<E> {
     fn from(error: Error<E>) -> Self {
         Self { error, repeat: Repeat::No, floor: None }
     }
+}
+
+/// By how many milliseconds the `Date` of an answer is ahead of `now`.
+pub(super) fn told_skew(headers: &HeaderMap, now: SystemTime) -> Option<i64> {
+    let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
+    let millis = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+    Some(match date.duration_since(now) {
+        Ok(ahead) => millis(ahead),
+        Err(behind) => -millis(behind.duration()),
+    })
 }
 
 pub(super) fn corrected(now: SystemTime, skew_ms: i64) -> SystemTime {
