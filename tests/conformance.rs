@@ -20,11 +20,13 @@ use rtc_tests::case::{Case, files, folders, read};
 use rtc_tests::compare::{Complaints, contains, error, output, request, same, unknown};
 use serde_json::{Value, json};
 
+#[path = "conformance/community.rs"]
+mod community;
 #[path = "conformance/special.rs"]
 mod special;
 
 /// Providers whose file must be supported to 95 %: filled by the work that completes each.
-const COMPLETE: &[&str] = &["kvs-signaling", "opentok"];
+const COMPLETE: &[&str] = &["kvs-signaling", "mediasfu", "opentok"];
 
 fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -24,7 +24,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// The providers whose emulator is complete.
-const PROVIDERS: &[&str] = &["kvs-signaling", "opentok"];
+const PROVIDERS: &[&str] = &["kvs-signaling", "mediasfu", "opentok"];
+
+/// A disposable key that the emulated MediaSFU is given.
+const DISPOSABLE: &str = "tempsand00000000000000000000000000000000000000000000000000000000";
 
 fn cases(kind: &str) -> Vec<(Case, &'static OperationDoc)> {
     let all = folders().into_iter().flat_map(|folder| files(&folder)).flat_map(|file| read(&file).unwrap());
@@ -40,8 +43,9 @@ fn cases(kind: &str) -> Vec<(Case, &'static OperationDoc)> {
 async fn world(provider: &str) -> (Emulator, Run) {
     let emulator = Emulator::start().await.unwrap();
     emulator.set_quotas(false);
-    let (opentok, kvs) = (emulator.opentok(), emulator.kvs());
+    let (opentok, kvs, mediasfu) = (emulator.opentok(), emulator.kvs(), emulator.mediasfu());
     let credentials: &[(&str, &str)] = match provider {
+        "mediasfu" => &[("api_user_name", mediasfu.api_user_name()), ("api_key", mediasfu.api_key())],
         "opentok" => &[("api_key", opentok.api_key()), ("api_secret", opentok.api_secret())],
         _ => &[
             ("access_key_id", kvs.access_key_id()),
@@ -55,7 +59,25 @@ async fn world(provider: &str) -> (Emulator, Run) {
     }
     run.endpoint = Some(opentok.url());
     run.no_retry = true;
+    if provider == "mediasfu" {
+        run.options.insert("server".into(), "cloud".into());
+        let key = json!({ "name": "case", "key": DISPOSABLE, "allowed_operations": ["createRoom"] });
+        emulator.seed(json!({ "mediasfu": { "disposable_keys": { "case": key } } })).unwrap();
+    }
     (emulator, run)
+}
+
+/// The input of a case, with the emulator in the place of the host it names.
+fn input(case: &Case, emulator: &Emulator) -> Value {
+    let mut input = case.given["input"].clone();
+    if let Some(url) = input.get_mut("url").filter(|_| case.provider == "mediasfu") {
+        let path = url
+            .as_str()
+            .and_then(|url| url.split_once("://")?.1.split_once('/'))
+            .map_or("", |(_, path)| path);
+        *url = format!("{}/{path}", emulator.url()).into();
+    }
+    input
 }
 
 #[tokio::test]
@@ -65,12 +87,16 @@ async fn what_a_client_sends_is_taken_as_that_operation() {
     // Of some it is recommended that nothing is sent.
     cases.retain(|(case, _)| case.expect.get("request").is_some());
     for (case, operation) in &cases {
-        let (emulator, run) = world(&case.provider).await;
+        let (emulator, mut run) = world(&case.provider).await;
         if let Some(session) = case.given["input"]["session_id"].as_str() {
             emulator.opentok().join(session);
         }
+        // It is about the key itself, and the account's is none of that kind.
+        if operation.name == "check_session" {
+            run.credentials.insert("api_key".into(), DISPOSABLE.into());
+        }
         emulator.clear_log();
-        rtc_cli::batch::run(&case.provider, operation.name, case.given["input"].clone(), &run).await;
+        rtc_cli::batch::run(&case.provider, operation.name, input(case, &emulator), &run).await;
         let log = emulator.log();
         let [entry] = log.as_slice() else {
             bad.push(format!("{}: {} requests arrived", case.id, log.len()));
@@ -117,7 +143,12 @@ async fn send(
     input: &Map<String, Value>,
 ) -> u16 {
     let address = run.endpoint.clone().unwrap();
-    let (path, wire) = wired(operation, input, &run.credentials.get("api_key").cloned().unwrap_or_default());
+    let (path, mut wire) =
+        wired(operation, input, &run.credentials.get("api_key").cloned().unwrap_or_default());
+    if let ("mediasfu", Some(action)) = (provider, operation.name.strip_suffix("_room")) {
+        wire.insert("action".into(), action.into());
+    }
+    let idempotency_key = wire.remove("Idempotency-Key").or_else(|| input.get("idempotency_key").cloned());
     let mut pairs = url::form_urlencoded::Serializer::new(String::new());
     for (name, value) in &wire {
         pairs.append_pair(name, &value.as_str().map_or_else(|| value.to_string(), str::to_owned));
@@ -133,8 +164,15 @@ async fn send(
     };
     let request = Request::builder().method(operation.method).uri(&target).header("content-type", kind);
     let mut request = request.body(Bytes::from(body)).unwrap();
+    if let Some(key) = idempotency_key {
+        request.headers_mut().insert("idempotency-key", key.as_str().unwrap().parse().unwrap());
+    }
     if provider == "opentok" {
         request.headers_mut().insert("x-opentok-auth", request_token(emulator).await);
+    } else if provider == "mediasfu" {
+        let access = emulator.mediasfu();
+        let bearer = format!("Bearer {}:{}", access.api_user_name(), access.api_key());
+        request.headers_mut().insert("authorization", bearer.parse().unwrap());
     } else {
         let kvs = emulator.kvs();
         let keys = kvs_signaling::Credentials::new(kvs.access_key_id(), kvs.secret_access_key());

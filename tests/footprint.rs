@@ -20,6 +20,7 @@ const BUDGETS: &[(&str, &str, usize)] = &[
     ("opentok", "rustls-ring", 124),
     ("mediasfu", "rustls", 112),
     ("mediasfu", "rustls-ring", 112),
+    ("mediasfu", "rustls,socketio", 134),
     ("kvs-signaling", "rustls", 124),
     ("kvs-signaling", "rustls-ring", 124),
     ("enablex", "rustls,socketio", 134),

@@ -49,9 +49,17 @@ fn hostile() -> Vec<String> {
     fixed.into_iter().map(str::to_owned).chain(["é".repeat(LONG)]).collect()
 }
 
+/// The path with identifiers, where an operation has one without as well.
+fn path_of(operation: &OperationDoc) -> &'static str {
+    match operation.name {
+        "get_disposable_key_usage" => "/v1/disposable-keys/{key_id}/usage",
+        _ => operation.path,
+    }
+}
+
 /// The names of the identifiers in the path; the project is the credentials' matter.
 fn identifiers(operation: &OperationDoc) -> Vec<&'static str> {
-    let names = operation.path.split('/').filter_map(|s| s.strip_prefix('{')?.strip_suffix('}'));
+    let names = path_of(operation).split('/').filter_map(|s| s.strip_prefix('{')?.strip_suffix('}'));
     names.filter(|name| *name != "project").collect()
 }
 
@@ -59,7 +67,11 @@ fn identifiers(operation: &OperationDoc) -> Vec<&'static str> {
 fn good(operation: &OperationDoc, name: &str) -> Value {
     let field = operation.fields.iter().find(|field| field.name == name).unwrap();
     match (name, field.values.first()) {
+        (_, Some(first)) if field.ty.starts_with('[') => json!([first]),
         (_, Some(first)) => json!(first),
+        ("ingest", _) => json!({ "tracks": ["audio"] }),
+        ("template_values", _) => json!({}),
+        (_, None) if field.ty == "bool" => json!(true),
         ("config", _) => json!({ "access_key": "a", "secret_key": "s", "bucket": "b" }),
         ("items", _) => json!([{ "id": "x", "layout_class_list": [] }]),
         ("digits", _) => json!("1"),
@@ -74,27 +86,39 @@ fn input(operation: &OperationDoc) -> Map<String, Value> {
 }
 
 struct World {
+    provider: &'static str,
     emulator: Emulator,
     run: Run,
 }
 
+/// The run of a provider without its limits: its endpoint and credentials.
+fn access(provider: &str, emulator: &Emulator) -> Run {
+    let (opentok, mediasfu) = (emulator.opentok(), emulator.mediasfu());
+    let mut run = Run::default();
+    let credentials = if provider == "opentok" {
+        run.endpoint = Some(opentok.url());
+        vec![
+            ("api_key", opentok.api_key()),
+            ("api_secret", opentok.api_secret()),
+            ("account_key", opentok.account_key()),
+            ("account_secret", opentok.account_secret()),
+        ]
+    } else {
+        run.endpoint = Some(mediasfu.url());
+        run.options.insert("server".into(), "cloud".into());
+        vec![("api_user_name", mediasfu.api_user_name()), ("api_key", mediasfu.api_key())]
+    };
+    run.credentials = credentials.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    run
+}
+
 impl World {
-    async fn new() -> Self {
+    async fn new(provider: &'static str) -> Self {
         let emulator = Emulator::start().await.unwrap();
-        let access = emulator.opentok();
-        let mut run = Run::default();
-        for (name, value) in [
-            ("api_key", access.api_key()),
-            ("api_secret", access.api_secret()),
-            ("account_key", access.account_key()),
-            ("account_secret", access.account_secret()),
-        ] {
-            run.credentials.insert(name.into(), value.into());
-        }
-        run.endpoint = Some(access.url());
+        let mut run = access(provider, &emulator);
         run.timeout = Some(Duration::from_secs(60));
         run.no_retry = true;
-        Self { emulator, run }
+        Self { provider, emulator, run }
     }
 
     /// Runs the operation with this value; what came of it, and what arrived.
@@ -102,7 +126,7 @@ impl World {
         self.emulator.clear_log();
         let mut input = input(operation);
         input.insert(name.to_owned(), value.into());
-        let outcome = rtc_cli::batch::run("opentok", operation.name, input.into(), &self.run).await;
+        let outcome = rtc_cli::batch::run(self.provider, operation.name, input.into(), &self.run).await;
         (outcome, self.emulator.log())
     }
 }
@@ -121,7 +145,7 @@ fn path(operation: &OperationDoc, name: &str, value: &str, project: &str) -> Str
         Some(_) => "plain".to_owned(),
         None => part.to_owned(),
     };
-    operation.path.split('/').map(fill).collect::<Vec<_>>().join("/")
+    path_of(operation).split('/').map(fill).collect::<Vec<_>>().join("/")
 }
 
 fn headers(entry: &LogEntry) -> Vec<&str> {
@@ -137,8 +161,20 @@ fn refused(outcome: &Outcome, name: &str) -> bool {
     error["was_sent"] == false && error["violations"].as_array().is_some_and(|all| all.iter().any(named))
 }
 
+/// Whether a value can be no identifier of this name.
+fn must_refuse(operation: &OperationDoc, name: &str, value: &str) -> bool {
+    let length = value.chars().count();
+    matches!(value, "." | "..")
+        || match (operation.provider, name) {
+            ("opentok", "session_id") => value.len() > 255,
+            ("mediasfu", "meeting_id") => length > 256,
+            ("mediasfu", "sip_call_id") => length > 256 || !value.bytes().all(|b| b.is_ascii_graphic()),
+            _ => false,
+        }
+}
+
 async fn try_operation(operation: &'static OperationDoc, bad: &mut Vec<String>) -> usize {
-    let world = World::new().await;
+    let world = World::new(operation.provider).await;
     let project = world.emulator.opentok().api_key();
     let mut tried = 0;
     for name in identifiers(operation) {
@@ -149,8 +185,7 @@ async fn try_operation(operation: &'static OperationDoc, bad: &mut Vec<String>) 
             tried += 1;
             let case = format!("{} {name} {value:?}", operation.name);
             let (outcome, log) = world.call(operation, name, &value).await;
-            let must_refuse = matches!(&*value, "." | "..") || (name == "session_id" && value.len() > 255);
-            if must_refuse {
+            if must_refuse(operation, name, &value) {
                 if !refused(&outcome, name) || !log.is_empty() {
                     bad.push(format!("{case} was not refused: {} {log:?}", outcome.body));
                 }
@@ -177,33 +212,37 @@ async fn try_operation(operation: &'static OperationDoc, bad: &mut Vec<String>) 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_identifier_stays_one_segment() {
-    let mut bad = Vec::new();
-    let mut tried = 0;
-    for operation in operations().filter(|o| o.provider == "opentok" && o.kind == "http") {
-        tried += try_operation(operation, &mut bad).await;
+    for (provider, identifiers) in [("opentok", 38), ("mediasfu", 23)] {
+        let mut bad = Vec::new();
+        let mut tried = 0;
+        for operation in operations().filter(|o| o.provider == provider && o.kind == "http") {
+            tried += try_operation(operation, &mut bad).await;
+        }
+        assert!(bad.is_empty(), "{} of {tried} bad:\n{}", bad.len(), bad.join("\n"));
+        assert!(tried >= identifiers * hostile().len(), "the catalogue shows its identifiers: {tried}");
     }
-    assert!(bad.is_empty(), "{} of {tried} bad:\n{}", bad.len(), bad.join("\n"));
-    assert!(tried >= 38 * hostile().len(), "the catalogue shows its identifiers: {tried}");
 }
 
 /// An identifier that no URL can hold: nothing is sent, and nothing breaks.
 #[tokio::test]
 async fn an_identifier_without_end() {
-    let world = World::new().await;
-    let operation = rtc_cli::catalogue::find("opentok", "get_archive").unwrap();
-    let (outcome, log) = world.call(operation, "archive_id", &"x".repeat(1 << 20)).await;
-    assert_eq!(
-        (outcome.body["error"]["was_sent"].as_bool(), log.len()),
-        (Some(false), 0),
-        "{}",
-        outcome.body
-    );
+    for (provider, name, id) in [
+        ("opentok", "get_archive", "archive_id"),
+        ("mediasfu", "delete_playback", "playback_id"),
+        ("mediasfu", "end_sip_call", "sip_call_id"),
+    ] {
+        let world = World::new(provider).await;
+        let operation = rtc_cli::catalogue::find(provider, name).unwrap();
+        let (outcome, log) = world.call(operation, id, &"x".repeat(1 << 20)).await;
+        let told = (outcome.body["error"]["was_sent"].as_bool(), log.len());
+        assert_eq!(told, (Some(false), 0), "{name}: {}", outcome.body);
+    }
 }
 
 /// The project's own segment comes from the credentials: what no key can be is refused as such.
 #[tokio::test]
 async fn a_key_that_is_a_path() {
-    let mut world = World::new().await;
+    let mut world = World::new("opentok").await;
     let operation = rtc_cli::catalogue::find("opentok", "list_archives").unwrap();
     for key in ["..", "../7", "1/2", "1?x", "1#x", "1%2f", "1 2", "1\r\n", "é", ""] {
         world.run.credentials.insert("api_key".into(), key.into());

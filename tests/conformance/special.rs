@@ -5,10 +5,13 @@ use rtc_tests::case::Case;
 use rtc_tests::compare::{Complaints, output};
 use serde_json::{Value, json};
 
-use crate::Verdict;
+use crate::{Verdict, community};
 
 /// Judges a special case; `None` when it is an ordinary one.
 pub(crate) async fn run(case: &Case) -> Option<Verdict> {
+    if case.provider == "mediasfu" && case.given["state"]["community_edition"] == true {
+        return Some(community::judge(case).await);
+    }
     match (case.provider.as_str(), case.operation.as_str()) {
         ("opentok", "check_credentials") => Some(opentok_check_credentials(case)),
         _ => None,

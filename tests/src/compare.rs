@@ -212,7 +212,12 @@ pub fn error(expected: &Value, body: &Value, bad: &mut Complaints) {
 fn class(want: &Value, got: &Value, bad: &mut Complaints) {
     let kind = got.get("kind").and_then(Value::as_str).unwrap_or_default();
     let fits = match want.as_str() {
-        Some("service") => kind != "protocol" && got.get("status").is_some_and(|s| !s.is_null()),
+        // What a live connection refuses has words, but no status.
+        Some("service") => {
+            let told = |name: &str| got.get(name).is_some_and(|value| !value.is_null());
+            kind != "protocol"
+                && (told("status") || (told("detail") && got.get("was_sent") == Some(&Value::Bool(true))))
+        }
         Some("auth") => matches!(kind, "unauthenticated" | "permission_denied"),
         Some("clock_skew") => got.get("retryable") == Some(&Value::Bool(true)),
         // Refused by `unknown` before.

@@ -1,5 +1,6 @@
-//! `cargo xtask interop [opentok|kvs|kvs-rust] [--bless]`: the vendors' SDKs against the emulator, and their requests
-//! beside ours. It installs the packages that are missing; where that fails, the suite says that it is skipped.
+//! `cargo xtask interop [opentok|kvs|mediasfu|kvs-rust] [--bless]`: the vendors' SDKs against the emulator, and their
+//! requests beside ours; of MediaSFU, whose SDKs are for browsers, the Socket.IO packages that they are built on. It
+//! installs the packages that are missing; where that fails, the suite says that it is skipped.
 
 use std::fs;
 use std::path::Path;
@@ -9,14 +10,15 @@ use xshell::{Cmd, Shell, cmd};
 use crate::bench::AWS_TARGET;
 use crate::ci::shell;
 
-/// A suite that drives SDKs for Node.js and Python.
+/// A suite that drives packages for Node.js and Python.
 struct Suite {
     name: &'static str,
     /// The files that fix the versions of all packages.
     files: &'static str,
     /// The folders of the installed packages, under `target/interop`.
     node: &'static str,
-    python: &'static str,
+    /// None where there is nothing for Python.
+    python: Option<&'static str>,
     /// The oldest Node.js that its packages run on.
     node_major: u32,
     /// The test target that runs it.
@@ -27,7 +29,7 @@ const OPENTOK: Suite = Suite {
     name: "opentok",
     files: "tests/interop/opentok",
     node: "node",
-    python: "python",
+    python: Some("python"),
     node_major: 18,
     test: "interop",
 };
@@ -37,9 +39,17 @@ const SUITES: &[Suite] = &[
         name: "kvs",
         files: "tests/interop/kvs",
         node: "kvs-node",
-        python: "kvs-python",
+        python: Some("kvs-python"),
         node_major: 20,
         test: "interop_kvs",
+    },
+    Suite {
+        name: "mediasfu",
+        files: "tests/interop/mediasfu",
+        node: "mediasfu-node",
+        python: None,
+        node_major: 18,
+        test: "interop_mediasfu",
     },
 ];
 /// Builds the AWS crates for minutes, and so runs only by its name.
@@ -101,13 +111,14 @@ impl Suite {
     }
 
     fn install_python(&self, sh: &Shell, root: &Path) -> Result<(), String> {
+        let Some(python) = self.python else { return Ok(()) };
         // Some of the packages are built for one version of Python.
         let version = cmd!(sh, "python3 --version").quiet().ignore_stderr().read().unwrap_or_default();
         if version.is_empty() {
             return Err("Python 3".into());
         }
         let files = ["requirements.txt"];
-        install(&root.join(self.files), &root.join(FOLDER).join(self.python), &files, &version, |folder| {
+        install(&root.join(self.files), &root.join(FOLDER).join(python), &files, &version, |folder| {
             let list = folder.join("requirements.txt");
             cmd!(sh, "python3 -m pip install --quiet --disable-pip-version-check --target {folder} -r {list}")
         })

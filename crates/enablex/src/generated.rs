@@ -997,8 +997,8 @@ impl crate::room::Command for LockRoom {
     fn validate(&self) -> Result<(), Violations> {
         Self::validate(self)
     }
-    fn args(&self) -> Vec<serde_json::Value> {
-        vec![serde_json::json!(true)]
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(vec![serde_json::json!(true)])
     }
 }
 /// Unlocks the room. Moderators only.
@@ -1038,8 +1038,8 @@ impl crate::room::Command for UnlockRoom {
     fn validate(&self) -> Result<(), Violations> {
         Self::validate(self)
     }
-    fn args(&self) -> Vec<serde_json::Value> {
-        vec![serde_json::json!(false)]
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(vec![serde_json::json!(false)])
     }
 }
 /// Mutes all participants; they cannot unmute themselves. Moderators only.
@@ -1079,8 +1079,8 @@ impl crate::room::Command for HardMuteRoom {
     fn validate(&self) -> Result<(), Violations> {
         Self::validate(self)
     }
-    fn args(&self) -> Vec<serde_json::Value> {
-        vec![serde_json::json!({})]
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(vec![serde_json::json!({})])
     }
 }
 /// Lets the participants unmute themselves again. Moderators only.
@@ -1120,8 +1120,8 @@ impl crate::room::Command for HardUnmuteRoom {
     fn validate(&self) -> Result<(), Violations> {
         Self::validate(self)
     }
-    fn args(&self) -> Vec<serde_json::Value> {
-        vec![serde_json::json!({})]
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(vec![serde_json::json!({})])
     }
 }
 /// Starts the recording of the session. Moderators only; recording must be subscribed.
@@ -1161,8 +1161,8 @@ impl crate::room::Command for StartRecord {
     fn validate(&self) -> Result<(), Violations> {
         Self::validate(self)
     }
-    fn args(&self) -> Vec<serde_json::Value> {
-        vec![serde_json::json!({})]
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(vec![serde_json::json!({})])
     }
 }
 /// Stops the recording of the session. Moderators only.
@@ -1202,7 +1202,7 @@ impl crate::room::Command for StopRecord {
     fn validate(&self) -> Result<(), Violations> {
         Self::validate(self)
     }
-    fn args(&self) -> Vec<serde_json::Value> {
-        vec![serde_json::json!({})]
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(vec![serde_json::json!({})])
     }
 }

@@ -10,7 +10,7 @@ mod state;
 
 use std::fmt;
 
-use rtc_core::Violations;
+use rtc_core::{EncodeError, Violations};
 use serde_json::Value;
 
 pub use self::ack::{Ack, Joined};
@@ -38,5 +38,8 @@ pub trait Command: fmt::Debug + Send + Sync {
     fn validate(&self) -> Result<(), Violations>;
 
     /// The arguments of the event.
-    fn args(&self) -> Vec<Value>;
+    ///
+    /// # Errors
+    /// When valid input cannot be written as JSON.
+    fn args(&self) -> Result<Vec<Value>, EncodeError>;
 }

@@ -5,10 +5,23 @@ use std::time::Duration;
 use rtc_core::{Caller, ClientConfig, Rule, Store, Url, Violation, Violations, env};
 
 use crate::credentials::{Credentials, MediaSfu};
-use crate::endpoint::{CLOUD, ServerKind, choose_endpoint, is_cloud};
+use crate::endpoint::{CLOUD, ServerKind, account_base, choose_endpoint, is_cloud};
 use crate::error::{Error, Result};
+#[cfg(feature = "socketio")]
+use crate::limiter::AttemptLimiter;
+#[cfg(feature = "socketio")]
+use crate::meeting::MeetingOptions;
 use crate::operation::{Call, ChooseEndpoint, CreateRoom, JoinRoom};
+use crate::pace::Pace;
 use crate::pending::{Guard, StoreFailure};
+
+mod external;
+mod keys;
+#[cfg(feature = "socketio")]
+mod meeting;
+mod rooms;
+mod settings;
+mod sip;
 
 /// The name and version in the User-Agent.
 const AGENT: &str = concat!("rtc-mediasfu/", env!("CARGO_PKG_VERSION"));
@@ -19,6 +32,9 @@ const AGENT: &str = concat!("rtc-mediasfu/", env!("CARGO_PKG_VERSION"));
 pub struct Client {
     caller: Caller<MediaSfu>,
     guard: Option<Guard>,
+    pace: Option<Pace>,
+    #[cfg(feature = "socketio")]
+    meetings: MeetingOptions,
 }
 
 /// Configures a [`Client`].
@@ -31,13 +47,18 @@ pub struct ClientBuilder {
     guarded: bool,
     scope: String,
     failure: StoreFailure,
+    keyed: bool,
+    paced: bool,
+    slash: bool,
 }
 
 impl ClientBuilder {
     rtc_core::config_setters!();
 
     /// Says which kind of server the endpoint is. Unset, the host tells: `mediasfu.com` and the names below it are
-    /// the cloud, all others are Community Editions. For the cloud behind a proxy, and for the emulator.
+    /// the cloud, all others are Community Editions. For the cloud behind a proxy, and for the emulator. An address
+    /// that only looks like the cloud's (`https://mediasfu.com.example`, `https://example.com/mediasfu.com`) gets no
+    /// key unless this is said.
     pub fn server(mut self, kind: ServerKind) -> Self {
         self.server = Some(kind);
         self
@@ -54,6 +75,28 @@ impl ClientBuilder {
     /// of two tenants, say) do not refuse each other.
     pub fn duplicate_scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = scope.into();
+        self
+    }
+
+    /// Whether calls to the cloud that understand one get an idempotency key by themselves, so that they can be
+    /// repeated after a lost answer; on by default. A key of the request always comes first. One that was made ends
+    /// with its call: a second call has another one.
+    pub fn idempotency_keys(mut self, on: bool) -> Self {
+        self.keyed = on;
+        self
+    }
+
+    /// Whether the cloud's address of rooms ends with a slash (`/v1/rooms/`), as most official SDKs write it; on by
+    /// default. The service takes both; a proxy in front of it may not.
+    pub fn trailing_slash(mut self, on: bool) -> Self {
+        self.slash = on;
+        self
+    }
+
+    /// Whether `list_sip_calls` waits until the service takes the next one (once in 5 s per account); on by
+    /// default. Clients that share a store take turns.
+    pub fn paced(mut self, on: bool) -> Self {
+        self.paced = on;
         self
     }
 
@@ -77,12 +120,35 @@ impl ClientBuilder {
     pub fn build(mut self) -> Result<Client> {
         // An empty address means the cloud, as in the official SDKs.
         self.config.endpoint = self.config.endpoint.filter(|link| !is_cloud(link));
+        self.config.endpoint = self.config.endpoint.map(|link| account_base(link, self.server));
         let store = self.config.store();
         let account = self.credentials.api_user_name().to_owned();
-        let caller = self.config.caller(MediaSfu::new(self.credentials, self.server), CLOUD, AGENT)?;
+        #[cfg(feature = "socketio")]
+        let meetings = self.meetings(&account)?;
+        let mut service = MediaSfu::new(self.credentials, self.server);
+        (service.keyed, service.slash) = (self.keyed, self.slash);
+        let caller = self.config.caller(service, CLOUD, AGENT)?;
+        let pace =
+            self.paced.then(|| Pace::new(store.clone(), caller.clock().clone(), &account, caller.base()));
         let guard =
             self.guarded.then(|| Guard::new(store, &account, caller.base(), &self.scope, self.failure));
-        Ok(Client { caller, guard })
+        Ok(Client {
+            caller,
+            guard,
+            pace,
+            #[cfg(feature = "socketio")]
+            meetings,
+        })
+    }
+
+    /// How its clients connect to meetings. They share what is learnt of the endpoint's address.
+    #[cfg(feature = "socketio")]
+    fn meetings(&mut self, account: &str) -> Result<MeetingOptions> {
+        let base = self.config.base(CLOUD)?;
+        self.config.policy = self.config.policy.for_base(&base);
+        let limiter = AttemptLimiter::new().with_clock(self.config.clock.clone());
+        let options = MeetingOptions::from_config(self.config.clone()).endpoint(base);
+        Ok(options.account(account).limiter(limiter))
     }
 }
 
@@ -104,6 +170,9 @@ impl Client {
             guarded: true,
             scope: String::new(),
             failure: StoreFailure::default(),
+            keyed: true,
+            paced: true,
+            slash: true,
         }
     }
 
@@ -129,6 +198,18 @@ impl Client {
             builder = builder.header("origin", origin);
         }
         builder.build()
+    }
+
+    /// The user name of the account.
+    #[must_use]
+    pub fn api_user_name(&self) -> &str {
+        self.caller.service().credentials.api_user_name()
+    }
+
+    /// The base URL.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        self.caller.base().as_str()
     }
 
     /// Creates a room. While the same call is under way, it is refused with

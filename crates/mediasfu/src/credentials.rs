@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use rtc_core::http::header::AUTHORIZATION;
 use rtc_core::http::{HeaderValue, Request, Response};
-use rtc_core::{AuthError, Bytes, Meta, Secret, Service};
+use rtc_core::{AuthError, Bytes, Keys, Meta, Secret, Service, Url};
 
-use crate::endpoint::ServerKind;
+use crate::endpoint::{ServerKind, is_look_alike};
 use crate::error::MediaSfuError;
 use crate::model;
 
@@ -16,6 +16,10 @@ use crate::model;
 const KEY_LENGTH: usize = 64;
 /// The shortest user name, in characters.
 const USER_LENGTH: usize = 6;
+
+/// Why the key does not go to an address.
+const LOOK_ALIKE: &str = "the endpoint looks like mediasfu.com but is another host, which would get the API key: correct \
+    it, or say which server it is (ClientBuilder::server)";
 
 /// The API user name of an account and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,11 +97,15 @@ impl Credentials {
 /// How MediaSFU authorises: user name and key in every request.
 #[derive(Clone)]
 pub struct MediaSfu {
-    credentials: Arc<Credentials>,
+    pub(crate) credentials: Arc<Credentials>,
     /// The value of the header, made once; none when the credentials cannot be used.
     authorization: Option<HeaderValue>,
     /// Which kind of server it is, where the host shall not decide.
     pub(crate) kind: Option<ServerKind>,
+    /// Whether calls get idempotency keys by themselves.
+    pub(crate) keyed: bool,
+    /// Whether the cloud's address of rooms ends with a slash.
+    pub(crate) slash: bool,
 }
 
 impl fmt::Debug for MediaSfu {
@@ -114,7 +122,12 @@ impl MediaSfu {
             value.set_sensitive(true);
             value
         });
-        Self { credentials: Arc::new(credentials), authorization, kind }
+        Self { credentials: Arc::new(credentials), authorization, kind, keyed: true, slash: true }
+    }
+
+    /// Which kind of server is at `base`.
+    pub(crate) fn kind_of(&self, base: &Url) -> ServerKind {
+        self.kind.unwrap_or_else(|| ServerKind::of(base))
     }
 }
 
@@ -136,9 +149,21 @@ impl Service for MediaSfu {
         request: &mut Request<Bytes>,
         _now: SystemTime,
     ) -> Result<(), AuthError> {
+        if self.kind.is_none() && is_look_alike(request.uri()) {
+            return Err(AuthError::new(LOOK_ALIKE));
+        }
         let value = self.authorization.clone().ok_or_else(|| AuthError::new("Invalid credentials"))?;
         request.headers_mut().insert(AUTHORIZATION, value);
         Ok(())
+    }
+
+    fn keys(&self, base: &Url) -> Keys {
+        match self.kind_of(base) {
+            ServerKind::Cloud if self.keyed => Keys::Made,
+            ServerKind::Cloud => Keys::Given,
+            // It hands a room on to the cloud without the key, so that a repeat would make a second one.
+            ServerKind::Community => Keys::Unknown,
+        }
     }
 
     fn reject(&self, meta: &Meta, response: &Response<Bytes>) -> Option<MediaSfuError> {

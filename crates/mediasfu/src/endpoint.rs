@@ -1,10 +1,12 @@
 //! Which server an address belongs to, and where its rooms are.
 
-use rtc_core::{EndpointPolicy, Target, Trust, Url, is_host_within};
+use rtc_core::encode::percent_encode;
+use rtc_core::http::Uri;
+use rtc_core::{EndpointPolicy, Operation, Target, Trust, Url, is_host_within};
 
 use crate::credentials::MediaSfu;
 use crate::error::Result;
-use crate::operation::{ChooseEndpoint, RoomAction};
+use crate::operation::{ChooseEndpoint, GetDisposableKeyUsage, RoomAction};
 
 /// The cloud's own address.
 pub(crate) const CLOUD: &str = "https://mediasfu.com";
@@ -45,10 +47,34 @@ impl ServerKind {
     }
 }
 
+/// Whether an address looks like the cloud's without being it: more behind `mediasfu.com`, or that as a piece of the
+/// path. The official SDKs take such addresses for the cloud and send the key there.
+pub(crate) fn is_look_alike(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default();
+    let labels = || format!(".{host}.").to_ascii_lowercase().contains(&format!(".{CLOUD_HOST}."));
+    let piece = || uri.path().split('/').any(|piece| piece.eq_ignore_ascii_case(CLOUD_HOST));
+    !is_host_within(host, CLOUD_HOST) && (labels() || piece())
+}
+
 /// The path of an operation about rooms, below the base URL of its call.
-pub(crate) fn room_path(target: &Target<'_, MediaSfu>, operation: &str) -> String {
-    let kind = target.service.kind.unwrap_or_else(|| ServerKind::of(target.base));
-    below(target.base, kind, operation == "join_room").to_owned()
+pub(crate) fn room_path<O: Operation<MediaSfu>>(_request: &O, target: &Target<'_, MediaSfu>) -> String {
+    // A Community Edition only creates and joins.
+    let kind = match O::META.name {
+        "create_room" | "join_room" => target.service.kind_of(target.base),
+        _ => ServerKind::Cloud,
+    };
+    let path = below(target.base, kind, O::META.name == "join_room");
+    if target.service.slash { path.to_owned() } else { path.trim_end_matches('/').to_owned() }
+}
+
+/// The path of the usage of a disposable key: by its name, which is in the query, or by its id.
+pub(crate) fn usage_path(request: &GetDisposableKeyUsage, _target: &Target<'_, MediaSfu>) -> String {
+    let mut path = "/v1/disposable-keys/".to_owned();
+    if let Some(id) = &request.key_id {
+        percent_encode(&mut path, id);
+        path.push('/');
+    }
+    path + "usage"
 }
 
 fn below(base: &Url, kind: ServerKind, join: bool) -> &'static str {
@@ -70,6 +96,17 @@ pub(crate) fn choose_endpoint(request: &ChooseEndpoint) -> Result<Url> {
     let path = format!("{}{path}", url.path().trim_end_matches('/'));
     url.set_path(&path);
     Ok(url)
+}
+
+/// The base of an account's calls: a link may name the cloud's rooms, but not all calls are about those.
+pub(crate) fn account_base(link: String, kind: Option<ServerKind>) -> String {
+    let of = |link: &str| Url::parse(link).map_or(ServerKind::Community, |url| ServerKind::of(&url));
+    let text = link.trim();
+    let rest = text.trim_end_matches('/').strip_suffix(ROOMS);
+    match rest.filter(|_| kind.unwrap_or_else(|| of(text)) == ServerKind::Cloud) {
+        Some(rest) => rest.to_owned(),
+        None => link,
+    }
 }
 
 /// Whether a link stands for the cloud by being empty or blank, as in the official SDKs.

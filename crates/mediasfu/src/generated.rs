@@ -188,6 +188,187 @@ pub enum RoomAction {
     Other(String),
 }
 rtc_core::string_enum!(RoomAction { Create = "create", Join = "join", });
+/// Which rooms are listed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EventStatus {
+    /// Those that are open. On the wire `active`.
+    Active,
+    /// Those that are over. On the wire `inactive`.
+    Inactive,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(EventStatus { Active = "active", Inactive = "inactive", });
+/// How a translation is given.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TranslationOutput {
+    /// Spoken. On the wire `audio`.
+    Audio,
+    /// Written only. On the wire `text-only`.
+    TextOnly,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(TranslationOutput { Audio = "audio", TextOnly = "text-only", });
+/// Which telephone calls are listed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CallDirection {
+    /// From the telephone network. On the wire `incoming`.
+    Incoming,
+    /// To the telephone network. On the wire `outgoing`.
+    Outgoing,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(CallDirection { Incoming = "incoming", Outgoing = "outgoing", });
+/// Where a telephone call came from. The service has two words for each direction.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SipCallDirection {
+    /// From the telephone network. On the wire `incoming`.
+    Incoming,
+    /// To the telephone network. On the wire `outgoing`.
+    Outgoing,
+    /// From the telephone network. On the wire `inbound`.
+    Inbound,
+    /// To the telephone network. On the wire `outbound`.
+    Outbound,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    SipCallDirection { Incoming = "incoming", Outgoing = "outgoing", Inbound = "inbound",
+    Outbound = "outbound", }
+);
+/// How far a telephone call is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SipCallStatus {
+    /// It rings. On the wire `ringing`.
+    Ringing,
+    /// It is being set up. On the wire `connecting`.
+    Connecting,
+    /// It is set up. On the wire `connected`.
+    Connected,
+    /// People or the agent talk. On the wire `active`.
+    Active,
+    /// The other side waits. On the wire `on-hold`.
+    OnHold,
+    /// It is being ended. On the wire `terminating`.
+    Terminating,
+    /// It was ended. On the wire `terminated`.
+    Terminated,
+    /// It is over. On the wire `ended`.
+    Ended,
+    /// It is over, as it should be. On the wire `completed`.
+    Completed,
+    /// The other side did not take it. On the wire `rejected`.
+    Rejected,
+    /// It did not come about. On the wire `failed`.
+    Failed,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    SipCallStatus { Ringing = "ringing", Connecting = "connecting", Connected =
+    "connected", Active = "active", OnHold = "on-hold", Terminating = "terminating",
+    Terminated = "terminated", Ended = "ended", Completed = "completed", Rejected =
+    "rejected", Failed = "failed", }
+);
+/// How urgent a telephone call is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Urgency {
+    /// It can wait. On the wire `low`.
+    Low,
+    /// As usual. On the wire `normal`.
+    Normal,
+    /// Soon. On the wire `high`.
+    High,
+    /// At once. On the wire `urgent`.
+    Urgent,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    Urgency { Low = "low", Normal = "normal", High = "high", Urgent = "urgent", }
+);
+/// Who talks in a telephone call for the room.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SipSource {
+    /// The automatic agent. On the wire `agent`.
+    Agent,
+    /// Somebody in the room. On the wire `human`.
+    Human,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(SipSource { Agent = "agent", Human = "human", });
+/// As what an external source takes part.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ExternalRole {
+    /// As the host. On the wire `host`.
+    Host,
+    /// As a participant. On the wire `participant`.
+    Participant,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(ExternalRole { Host = "host", Participant = "participant", });
+/// The kind of a media track.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TrackKind {
+    /// Sound. On the wire `audio`.
+    Audio,
+    /// Pictures. On the wire `video`.
+    Video,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(TrackKind { Audio = "audio", Video = "video", });
+/// What is done with disposable keys.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyAction {
+    /// A key is made. On the wire `create`.
+    Create,
+    /// A key is changed. On the wire `update`.
+    Update,
+    /// A key is made useless. On the wire `revoke`.
+    Revoke,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    KeyAction { Create = "create", Update = "update", Revoke = "revoke", }
+);
+/// Which media of a participant the host switches off.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ControlledMedia {
+    /// The microphone. On the wire `audio`.
+    Audio,
+    /// The camera. On the wire `video`.
+    Video,
+    /// The shared screen. On the wire `screenshare`.
+    ScreenShare,
+    /// The chat. On the wire `chat`.
+    Chat,
+    /// All of it. On the wire `all`.
+    All,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    ControlledMedia { Audio = "audio", Video = "video", ScreenShare = "screenshare", Chat
+    = "chat", All = "all", }
+);
 /// How a meeting behaves. The service expects all twelve values, so all must be set.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[non_exhaustive]
@@ -1131,6 +1312,1193 @@ impl RecordingParams {
         }
     }
 }
+/// What an external source sends, over WHIP.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct Ingest {
+    /// The tracks: audio, or audio and video. Bounds: 1 to 2 elements.
+    #[serde(rename = "tracks")]
+    pub tracks: Vec<TrackKind>,
+    #[serde(rename = "protocol")]
+    fixed_protocol: &'static str,
+}
+impl Ingest {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(tracks: impl IntoIterator<Item = impl Into<TrackKind>>) -> Self {
+        Self {
+            tracks: tracks.into_iter().map(Into::into).collect(),
+            fixed_protocol: "whip",
+        }
+    }
+}
+impl Ingest {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        checks
+            .count(
+                rtc_core::validate::Field::new("tracks", "tracks"),
+                self.tracks.len(),
+                Some(1),
+                Some(2),
+                None,
+            );
+        for value in &self.tracks {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("tracks", "tracks"),
+                    value.is_known(),
+                    "audio, video",
+                    None,
+                );
+        }
+    }
+}
+/// What a co-host may do.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct CoHostResponsibility {
+    /// The field of duty: participants, media, waiting or chat. Bounds: more than white space.
+    #[serde(rename = "name")]
+    pub name: String,
+    /// Whether the co-host may do it.
+    #[serde(rename = "value")]
+    pub value: bool,
+    /// Whether it is the co-host's alone.
+    #[serde(rename = "dedicated")]
+    pub dedicated: bool,
+}
+impl CoHostResponsibility {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(name: impl Into<String>, value: bool, dedicated: bool) -> Self {
+        Self {
+            name: name.into(),
+            value,
+            dedicated,
+        }
+    }
+}
+impl CoHostResponsibility {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        {
+            let value = &self.name;
+            checks
+                .text(rtc_core::validate::Field::new("name", "name"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+    }
+}
+/// A message of the chat.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct Message {
+    /// The sender's display name. Bounds: more than white space.
+    #[serde(rename = "sender")]
+    pub sender: String,
+    /// The names of those that it is for; empty for a message to all.
+    #[serde(rename = "receivers")]
+    pub receivers: Vec<String>,
+    /// The text. Bounds: more than white space.
+    #[serde(rename = "message")]
+    pub message: String,
+    /// When it was written, as the others are to see it: HH:MM:SS. Bounds: more than white space.
+    #[serde(rename = "timestamp")]
+    pub timestamp: String,
+    /// Whether it is for all.
+    #[serde(rename = "group")]
+    pub group: bool,
+}
+impl Message {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        sender: impl Into<String>,
+        message: impl Into<String>,
+        timestamp: impl Into<String>,
+        group: bool,
+    ) -> Self {
+        Self {
+            sender: sender.into(),
+            receivers: Vec::new(),
+            message: message.into(),
+            timestamp: timestamp.into(),
+            group,
+        }
+    }
+    /// The names of those that it is for; empty for a message to all.
+    #[must_use]
+    pub fn receivers(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.receivers = value.into_iter().map(Into::into).collect();
+        self
+    }
+}
+impl Message {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        {
+            let value = &self.sender;
+            checks
+                .text(rtc_core::validate::Field::new("sender", "sender"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        {
+            let value = &self.message;
+            checks
+                .text(rtc_core::validate::Field::new("message", "message"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        {
+            let value = &self.timestamp;
+            checks
+                .text(rtc_core::validate::Field::new("timestamp", "timestamp"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+    }
+}
+/// What is recorded. The values are those of the official SDKs; the service decides which it takes.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct RecordingSpecs {
+    /// `video` or `audio`. On the wire `mediaOptions`.
+    #[serde(rename = "mediaOptions", skip_serializing_if = "Option::is_none")]
+    pub media_options: Option<String>,
+    /// Whose sound: `all`, `onScreen` or `host`. On the wire `audioOptions`.
+    #[serde(rename = "audioOptions", skip_serializing_if = "Option::is_none")]
+    pub audio_options: Option<String>,
+    /// Whose picture: `all` or `mainScreen`. On the wire `videoOptions`.
+    #[serde(rename = "videoOptions", skip_serializing_if = "Option::is_none")]
+    pub video_options: Option<String>,
+    /// `fullDisplay`, `bestDisplay` or `all`. On the wire `videoType`.
+    #[serde(rename = "videoType", skip_serializing_if = "Option::is_none")]
+    pub video_type: Option<String>,
+    /// Whether the picture is optimised. On the wire `videoOptimized`.
+    #[serde(rename = "videoOptimized", skip_serializing_if = "Option::is_none")]
+    pub video_optimized: Option<bool>,
+    /// Who is shown: `video`, `media` or `all`. On the wire `recordingDisplayType`.
+    #[serde(rename = "recordingDisplayType", skip_serializing_if = "Option::is_none")]
+    pub recording_display_type: Option<String>,
+    /// Whether the recording is offered as HLS, too. On the wire `addHLS`.
+    #[serde(rename = "addHLS", skip_serializing_if = "Option::is_none")]
+    pub add_hls: Option<bool>,
+}
+impl RecordingSpecs {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            media_options: None,
+            audio_options: None,
+            video_options: None,
+            video_type: None,
+            video_optimized: None,
+            recording_display_type: None,
+            add_hls: None,
+        }
+    }
+    /// `video` or `audio`. On the wire `mediaOptions`.
+    #[must_use]
+    pub fn media_options(mut self, value: impl Into<String>) -> Self {
+        self.media_options = Some(value.into());
+        self
+    }
+    /// Whose sound: `all`, `onScreen` or `host`. On the wire `audioOptions`.
+    #[must_use]
+    pub fn audio_options(mut self, value: impl Into<String>) -> Self {
+        self.audio_options = Some(value.into());
+        self
+    }
+    /// Whose picture: `all` or `mainScreen`. On the wire `videoOptions`.
+    #[must_use]
+    pub fn video_options(mut self, value: impl Into<String>) -> Self {
+        self.video_options = Some(value.into());
+        self
+    }
+    /// `fullDisplay`, `bestDisplay` or `all`. On the wire `videoType`.
+    #[must_use]
+    pub fn video_type(mut self, value: impl Into<String>) -> Self {
+        self.video_type = Some(value.into());
+        self
+    }
+    /// Whether the picture is optimised. On the wire `videoOptimized`.
+    #[must_use]
+    pub fn video_optimized(mut self, value: bool) -> Self {
+        self.video_optimized = Some(value);
+        self
+    }
+    /// Who is shown: `video`, `media` or `all`. On the wire `recordingDisplayType`.
+    #[must_use]
+    pub fn recording_display_type(mut self, value: impl Into<String>) -> Self {
+        self.recording_display_type = Some(value.into());
+        self
+    }
+    /// Whether the recording is offered as HLS, too. On the wire `addHLS`.
+    #[must_use]
+    pub fn add_hls(mut self, value: bool) -> Self {
+        self.add_hls = Some(value);
+        self
+    }
+}
+impl Default for RecordingSpecs {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl RecordingSpecs {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        let _ = checks;
+    }
+}
+/// How a recording looks.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct RecordingDisplay {
+    /// Whether names are shown. On the wire `nameTags`.
+    #[serde(rename = "nameTags", skip_serializing_if = "Option::is_none")]
+    pub name_tags: Option<bool>,
+    /// The background, as a colour of CSS. On the wire `backgroundColor`.
+    #[serde(rename = "backgroundColor", skip_serializing_if = "Option::is_none")]
+    pub background_color: Option<String>,
+    /// The colour of the names. On the wire `nameTagsColor`.
+    #[serde(rename = "nameTagsColor", skip_serializing_if = "Option::is_none")]
+    pub name_tags_color: Option<String>,
+    /// `landscape`, `portrait` or `all`. On the wire `orientationVideo`.
+    #[serde(rename = "orientationVideo", skip_serializing_if = "Option::is_none")]
+    pub orientation_video: Option<String>,
+}
+impl RecordingDisplay {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            name_tags: None,
+            background_color: None,
+            name_tags_color: None,
+            orientation_video: None,
+        }
+    }
+    /// Whether names are shown. On the wire `nameTags`.
+    #[must_use]
+    pub fn name_tags(mut self, value: bool) -> Self {
+        self.name_tags = Some(value);
+        self
+    }
+    /// The background, as a colour of CSS. On the wire `backgroundColor`.
+    #[must_use]
+    pub fn background_color(mut self, value: impl Into<String>) -> Self {
+        self.background_color = Some(value.into());
+        self
+    }
+    /// The colour of the names. On the wire `nameTagsColor`.
+    #[must_use]
+    pub fn name_tags_color(mut self, value: impl Into<String>) -> Self {
+        self.name_tags_color = Some(value.into());
+        self
+    }
+    /// `landscape`, `portrait` or `all`. On the wire `orientationVideo`.
+    #[must_use]
+    pub fn orientation_video(mut self, value: impl Into<String>) -> Self {
+        self.orientation_video = Some(value.into());
+        self
+    }
+}
+impl Default for RecordingDisplay {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl RecordingDisplay {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        let _ = checks;
+    }
+}
+/// A text in a recording.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct RecordingText {
+    /// Whether there is one. On the wire `addText`.
+    #[serde(rename = "addText", skip_serializing_if = "Option::is_none")]
+    pub add_text: Option<bool>,
+    /// The text. On the wire `customText`.
+    #[serde(rename = "customText", skip_serializing_if = "Option::is_none")]
+    pub custom_text: Option<String>,
+    /// `top`, `middle` or `bottom`. On the wire `customTextPosition`.
+    #[serde(rename = "customTextPosition", skip_serializing_if = "Option::is_none")]
+    pub custom_text_position: Option<String>,
+    /// Its colour. On the wire `customTextColor`.
+    #[serde(rename = "customTextColor", skip_serializing_if = "Option::is_none")]
+    pub custom_text_color: Option<String>,
+}
+impl RecordingText {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            add_text: None,
+            custom_text: None,
+            custom_text_position: None,
+            custom_text_color: None,
+        }
+    }
+    /// Whether there is one. On the wire `addText`.
+    #[must_use]
+    pub fn add_text(mut self, value: bool) -> Self {
+        self.add_text = Some(value);
+        self
+    }
+    /// The text. On the wire `customText`.
+    #[must_use]
+    pub fn custom_text(mut self, value: impl Into<String>) -> Self {
+        self.custom_text = Some(value.into());
+        self
+    }
+    /// `top`, `middle` or `bottom`. On the wire `customTextPosition`.
+    #[must_use]
+    pub fn custom_text_position(mut self, value: impl Into<String>) -> Self {
+        self.custom_text_position = Some(value.into());
+        self
+    }
+    /// Its colour. On the wire `customTextColor`.
+    #[must_use]
+    pub fn custom_text_color(mut self, value: impl Into<String>) -> Self {
+        self.custom_text_color = Some(value.into());
+        self
+    }
+}
+impl Default for RecordingText {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl RecordingText {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        let _ = checks;
+    }
+}
+/// How a recording is made; what is not given is as the room's settings say.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct UserRecordingParams {
+    /// What is recorded. On the wire `mainSpecs`.
+    #[serde(rename = "mainSpecs", skip_serializing_if = "Option::is_none")]
+    pub main_specs: Option<RecordingSpecs>,
+    /// How it looks. On the wire `dispSpecs`.
+    #[serde(rename = "dispSpecs", skip_serializing_if = "Option::is_none")]
+    pub disp_specs: Option<RecordingDisplay>,
+    /// A text in it. On the wire `textSpecs`.
+    #[serde(rename = "textSpecs", skip_serializing_if = "Option::is_none")]
+    pub text_specs: Option<RecordingText>,
+}
+impl UserRecordingParams {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            main_specs: None,
+            disp_specs: None,
+            text_specs: None,
+        }
+    }
+    /// What is recorded. On the wire `mainSpecs`.
+    #[must_use]
+    pub fn main_specs(mut self, value: impl Into<RecordingSpecs>) -> Self {
+        self.main_specs = Some(value.into());
+        self
+    }
+    /// How it looks. On the wire `dispSpecs`.
+    #[must_use]
+    pub fn disp_specs(mut self, value: impl Into<RecordingDisplay>) -> Self {
+        self.disp_specs = Some(value.into());
+        self
+    }
+    /// A text in it. On the wire `textSpecs`.
+    #[must_use]
+    pub fn text_specs(mut self, value: impl Into<RecordingText>) -> Self {
+        self.text_specs = Some(value.into());
+        self
+    }
+}
+impl Default for UserRecordingParams {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl UserRecordingParams {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        if let Some(value) = &self.main_specs {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("main_specs", "mainSpecs"),
+                    |checks| value.check(checks),
+                );
+        }
+        if let Some(value) = &self.disp_specs {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("disp_specs", "dispSpecs"),
+                    |checks| value.check(checks),
+                );
+        }
+        if let Some(value) = &self.text_specs {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("text_specs", "textSpecs"),
+                    |checks| value.check(checks),
+                );
+        }
+    }
+}
+/// The account's settings for events. The service documents the names, not which of them are always there.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct EventSettings {
+    /// The sub-account that they are of.
+    #[serde(
+        rename(deserialize = "subusername"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub subusername: Option<String>,
+    /// How many participants one page of the grid shows. On the wire `itemPageLimit`.
+    #[serde(
+        rename(deserialize = "itemPageLimit"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub item_page_limit: Option<u32>,
+    /// Which media rooms carry. On the wire `mediaType`.
+    #[serde(rename(deserialize = "mediaType"), default)]
+    pub media_type: Option<MediaType>,
+    /// Whether hosts may name a co-host. On the wire `addCoHost`.
+    #[serde(
+        rename(deserialize = "addCoHost"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub add_co_host: Option<bool>,
+    /// How participants' pictures are oriented. On the wire `targetOrientation`.
+    #[serde(rename(deserialize = "targetOrientation"), default)]
+    pub target_orientation: Option<Orientation>,
+    /// How the host's picture is oriented. On the wire `targetOrientationHost`.
+    #[serde(rename(deserialize = "targetOrientationHost"), default)]
+    pub target_orientation_host: Option<Orientation>,
+    /// The resolution of participants' pictures. On the wire `targetResolution`.
+    #[serde(rename(deserialize = "targetResolution"), default)]
+    pub target_resolution: Option<Resolution>,
+    /// The resolution of the host's picture. On the wire `targetResolutionHost`.
+    #[serde(rename(deserialize = "targetResolutionHost"), default)]
+    pub target_resolution_host: Option<Resolution>,
+    /// What kind of event rooms hold.
+    #[serde(rename(serialize = "type", deserialize = "type"), default)]
+    pub event_type: Option<EventType>,
+    /// What participants need to speak. On the wire `audioSetting`.
+    #[serde(rename(deserialize = "audioSetting"), default)]
+    pub audio_setting: Option<Permission>,
+    /// What participants need to show themselves. On the wire `videoSetting`.
+    #[serde(rename(deserialize = "videoSetting"), default)]
+    pub video_setting: Option<Permission>,
+    /// What participants need to share their screen. On the wire `screenshareSetting`.
+    #[serde(rename(deserialize = "screenshareSetting"), default)]
+    pub screenshare_setting: Option<Permission>,
+    /// Whether participants may chat. On the wire `chatSetting`.
+    #[serde(rename(deserialize = "chatSetting"), default)]
+    pub chat_setting: Option<ChatPermission>,
+    /// Whether pictures are checked for offensive content. On the wire `safeRoom`.
+    #[serde(
+        rename(deserialize = "safeRoom"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub safe_room: Option<bool>,
+    /// Whether that check starts with the room. On the wire `autoStartSafeRoom`.
+    #[serde(
+        rename(deserialize = "autoStartSafeRoom"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub auto_start_safe_room: Option<bool>,
+    /// What happens to who shows offensive content. On the wire `safeRoomAction`.
+    #[serde(rename(deserialize = "safeRoomAction"), default)]
+    pub safe_room_action: Option<SafeRoomAction>,
+    /// Whether telephone calls can take part. On the wire `supportSIP`.
+    #[serde(
+        rename(deserialize = "supportSIP"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub support_sip: Option<bool>,
+    /// Which telephone calls can take part. On the wire `directionSIP`.
+    #[serde(rename(deserialize = "directionSIP"), default)]
+    pub direction_sip: Option<SipDirection>,
+    /// Whether speech is translated. On the wire `supportTranslation`.
+    #[serde(
+        rename(deserialize = "supportTranslation"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub support_translation: Option<bool>,
+    /// The translation configuration in use. On the wire `translationConfigNickName`.
+    #[serde(
+        rename(deserialize = "translationConfigNickName"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub translation_config_nick_name: Option<String>,
+    /// How a translation is given. On the wire `translationOutputMode`.
+    #[serde(rename(deserialize = "translationOutputMode"), default)]
+    pub translation_output_mode: Option<TranslationOutput>,
+    /// Whether notes are taken automatically. On the wire `enableAiNotes`.
+    #[serde(
+        rename(deserialize = "enableAiNotes"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub enable_ai_notes: Option<bool>,
+    /// Whether only notes are taken. On the wire `aiNotesOnly`.
+    #[serde(
+        rename(deserialize = "aiNotesOnly"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub ai_notes_only: Option<bool>,
+    /// Four times the capacity, of which a twentieth can produce media. On the wire `supportMaxRoom`.
+    #[serde(
+        rename(deserialize = "supportMaxRoom"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub support_max_room: Option<bool>,
+    /// Twice the capacity, of which a quarter can produce media. On the wire `supportFlexRoom`.
+    #[serde(
+        rename(deserialize = "supportFlexRoom"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub support_flex_room: Option<bool>,
+    /// Where events are reported. On the wire `webhookUrl`.
+    #[serde(
+        rename(deserialize = "webhookUrl"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub webhook_url: Option<String>,
+    /// The secret of these reports; how it is used is not documented. On the wire `webhookSecret`.
+    #[serde(
+        rename(deserialize = "webhookSecret"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub webhook_secret: Option<rtc_core::Secret>,
+}
+/// The account's settings for events, as the service answers them.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct EventSettingsAnswer {
+    /// The settings. On the wire `eventsSettings`.
+    #[serde(rename(deserialize = "eventsSettings"))]
+    pub events_settings: EventSettings,
+}
+/// How a SIP server is logged in to.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct SipAuth {
+    /// The user.
+    #[serde(
+        rename(deserialize = "username"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub username: Option<String>,
+    /// The password.
+    #[serde(
+        rename(deserialize = "password"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub password: Option<rtc_core::Secret>,
+}
+/// A SIP server that calls go through.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct SipPeer {
+    /// Whose server it is.
+    #[serde(
+        rename(deserialize = "provider"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub provider: Option<String>,
+    /// Its host.
+    #[serde(
+        rename(deserialize = "host"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub host: Option<String>,
+    /// Its port; 5060 when not given.
+    #[serde(
+        rename(deserialize = "port"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub port: Option<u32>,
+    /// `UDP`, `TCP` or `TLS`; UDP when not given.
+    #[serde(
+        rename(deserialize = "transport"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub transport: Option<String>,
+    /// Whether the number is registered there.
+    #[serde(
+        rename(deserialize = "register"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub register: Option<bool>,
+    /// How it is logged in to.
+    #[serde(rename(deserialize = "auth"), default)]
+    pub auth: Option<SipAuth>,
+    /// The provider's id. On the wire `providerId`.
+    #[serde(
+        rename(deserialize = "providerId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub provider_id: Option<String>,
+}
+/// Who answers a telephone call when nobody else does.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct AutoAgent {
+    /// Whether there is one.
+    #[serde(
+        rename(deserialize = "enabled"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub enabled: Option<bool>,
+    /// For incoming calls: `AI`, `IVR` or `PLAYBACK`.
+    #[serde(
+        rename(serialize = "type", deserialize = "type"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub agent_type: Option<String>,
+    /// The same for outgoing calls. On the wire `outgoingType`.
+    #[serde(
+        rename(deserialize = "outgoingType"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub outgoing_type: Option<String>,
+    /// What it says: a prompt for an AI, else a text or the address of a recording. Its form depends on the type.
+    #[serde(rename(deserialize = "source"), default)]
+    pub source: Option<crate::model::Raw>,
+    /// Where it is reported that a human is needed. On the wire `humanInterventionWebhookUrl`.
+    #[serde(
+        rename(deserialize = "humanInterventionWebhookUrl"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub human_intervention_webhook_url: Option<rtc_core::Secret>,
+    /// Whether humans never take part. On the wire `agentOnlyMode`.
+    #[serde(
+        rename(deserialize = "agentOnlyMode"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub agent_only_mode: Option<bool>,
+    /// Whether no human is there to help. On the wire `humanSupportNA`.
+    #[serde(
+        rename(deserialize = "humanSupportNA"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub human_support_na: Option<bool>,
+}
+/// A further setting of a telephone number.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct ExtraEntry {
+    /// Its name.
+    #[serde(
+        rename(deserialize = "key"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub key: Option<String>,
+    /// Its value.
+    #[serde(
+        rename(deserialize = "value"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub value: Option<rtc_core::Secret>,
+}
+/// A telephone number of the account.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[serde(remote = "Self")]
+#[non_exhaustive]
+pub struct SipConfig {
+    /// Its id.
+    #[serde(
+        rename(deserialize = "id"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub id: Option<String>,
+    /// The number, in E.164 form. On the wire `contactNumber`.
+    #[serde(
+        rename(deserialize = "contactNumber"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub contact_number: Option<String>,
+    /// Who provides it.
+    #[serde(
+        rename(deserialize = "provider"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub provider: Option<String>,
+    /// The sub-account that it is of.
+    #[serde(
+        rename(deserialize = "subusername"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub subusername: Option<String>,
+    /// Whether it is in use. On the wire `supportSipActive`.
+    #[serde(
+        rename(deserialize = "supportSipActive"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub support_sip_active: Option<bool>,
+    /// Whether callers may give a name. On the wire `supportSipNameCalls`.
+    #[serde(
+        rename(deserialize = "supportSipNameCalls"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub support_sip_name_calls: Option<bool>,
+    /// Whether it may be called from. On the wire `allowOutgoing`.
+    #[serde(
+        rename(deserialize = "allowOutgoing"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub allow_outgoing: Option<bool>,
+    /// Whether calls prefer the codec PCMA. On the wire `preferPCMA`.
+    #[serde(
+        rename(deserialize = "preferPCMA"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub prefer_pcma: Option<bool>,
+    /// Whether every call gets a room of its own. On the wire `createFreshRoomAlways`.
+    #[serde(
+        rename(deserialize = "createFreshRoomAlways"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub create_fresh_room_always: Option<bool>,
+    /// Whether only telephone calls can take part. On the wire `sipOnly`.
+    #[serde(
+        rename(deserialize = "sipOnly"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub sip_only: Option<bool>,
+    /// Whether there is sound only. On the wire `audioOnly`.
+    #[serde(
+        rename(deserialize = "audioOnly"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub audio_only: Option<bool>,
+    /// Whether calls are recorded. On the wire `autoRecordSip`.
+    #[serde(
+        rename(deserialize = "autoRecordSip"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub auto_record_sip: Option<bool>,
+    /// Where calls are reported. On the wire `webhookUrl`.
+    #[serde(
+        rename(deserialize = "webhookUrl"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub webhook_url: Option<rtc_core::Secret>,
+    /// The code that callers must give. On the wire `secureCode`.
+    #[serde(
+        rename(deserialize = "secureCode"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub secure_code: Option<rtc_core::Secret>,
+    /// The addresses that calls may come from; all when empty. On the wire `ipAllowList`.
+    #[serde(
+        rename(deserialize = "ipAllowList"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Same>>::deserialize"
+    )]
+    pub ip_allow_list: Vec<crate::model::IpRange>,
+    /// The addresses that calls may not come from. On the wire `ipBlockList`.
+    #[serde(
+        rename(deserialize = "ipBlockList"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Same>>::deserialize"
+    )]
+    pub ip_block_list: Vec<crate::model::IpRange>,
+    /// The countries that calls may come from, as ISO 3166 codes of two letters. On the wire `geoAllowList`.
+    #[serde(
+        rename(deserialize = "geoAllowList"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub geo_allow_list: Vec<String>,
+    /// The countries that calls may not come from. On the wire `geoBlockList`.
+    #[serde(
+        rename(deserialize = "geoBlockList"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub geo_block_list: Vec<String>,
+    /// Who answers when nobody else does. On the wire `autoAgent`.
+    #[serde(rename(deserialize = "autoAgent"), default)]
+    pub auto_agent: Option<AutoAgent>,
+    /// The server that calls go through.
+    #[serde(rename(deserialize = "peer"), default)]
+    pub peer: Option<SipPeer>,
+    /// The one that they go through when that fails. On the wire `backupPeer`.
+    #[serde(rename(deserialize = "backupPeer"), default)]
+    pub backup_peer: Option<SipPeer>,
+    /// Further settings.
+    #[serde(
+        rename(deserialize = "extra"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Same>>::deserialize"
+    )]
+    pub extra: Vec<ExtraEntry>,
+}
+rtc_core::aliases!(SipConfig { "_id" = "id" });
+/// A page of the account's telephone numbers.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct SipConfigList {
+    /// The numbers. On the wire `sipConfigs`.
+    #[serde(
+        rename(deserialize = "sipConfigs"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Same>>::deserialize"
+    )]
+    pub sip_configs: Vec<SipConfig>,
+    /// The service's words, where it has no numbers to tell.
+    #[serde(
+        rename(deserialize = "message"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub message: Option<String>,
+}
+/// A telephone call.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct SipCall {
+    /// Its id: the Call-ID of SIP. On the wire `sipCallId`.
+    #[serde(
+        rename(deserialize = "sipCallId"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub sip_call_id: Option<String>,
+    /// How far it is.
+    #[serde(rename(deserialize = "status"), default)]
+    pub status: Option<SipCallStatus>,
+    /// Where it came from.
+    #[serde(rename(deserialize = "direction"), default)]
+    pub direction: Option<SipCallDirection>,
+    /// When it began, in ISO 8601. On the wire `startTimeISO`.
+    #[serde(
+        rename(deserialize = "startTimeISO"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub start_time_iso: Option<String>,
+    /// How long it has lasted, in seconds. On the wire `durationSeconds`.
+    #[serde(
+        rename(deserialize = "durationSeconds"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub duration_seconds: Option<f64>,
+    /// The room that it takes part in. On the wire `roomName`.
+    #[serde(
+        rename(deserialize = "roomName"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub room_name: Option<String>,
+    /// The caller, as SIP writes it. On the wire `callerIdRaw`.
+    #[serde(
+        rename(deserialize = "callerIdRaw"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub caller_id_raw: Option<String>,
+    /// The called side, as SIP writes it. On the wire `calledUri`.
+    #[serde(
+        rename(deserialize = "calledUri"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub called_uri: Option<String>,
+    /// Whether there is sound only. On the wire `audioOnly`.
+    #[serde(
+        rename(deserialize = "audioOnly"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub audio_only: Option<bool>,
+    /// Who talks for the room: `agent` or `human`. On the wire `activeMediaSource`.
+    #[serde(
+        rename(deserialize = "activeMediaSource"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub active_media_source: Option<String>,
+    /// The human who does. On the wire `humanParticipantName`.
+    #[serde(
+        rename(deserialize = "humanParticipantName"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub human_participant_name: Option<String>,
+    /// Whether music is played. On the wire `playingMusic`.
+    #[serde(
+        rename(deserialize = "playingMusic"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub playing_music: Option<bool>,
+    /// Whether a prompt is played. On the wire `playingPrompt`.
+    #[serde(
+        rename(deserialize = "playingPrompt"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub playing_prompt: Option<bool>,
+    /// Which prompt. On the wire `currentPromptType`.
+    #[serde(
+        rename(deserialize = "currentPromptType"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub current_prompt_type: Option<String>,
+    /// Whether a human is asked for. On the wire `pendingHumanIntervention`.
+    #[serde(
+        rename(deserialize = "pendingHumanIntervention"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub pending_human_intervention: Option<bool>,
+    /// How far an offered callback is. On the wire `callbackState`.
+    #[serde(
+        rename(deserialize = "callbackState"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub callback_state: Option<String>,
+    /// The PIN of the callback. On the wire `callbackPin`.
+    #[serde(
+        rename(deserialize = "callbackPin"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub callback_pin: Option<rtc_core::Secret>,
+    /// Who speaks now. On the wire `activeSpeaker`.
+    #[serde(
+        rename(deserialize = "activeSpeaker"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub active_speaker: Option<String>,
+    /// Whether it is over. On the wire `callEnded`.
+    #[serde(
+        rename(deserialize = "callEnded"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub call_ended: Option<bool>,
+    /// Whether the caller is to be called back. On the wire `needsCallback`.
+    #[serde(
+        rename(deserialize = "needsCallback"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub needs_callback: Option<bool>,
+    /// Whether that was done. On the wire `callbackHonored`.
+    #[serde(
+        rename(deserialize = "callbackHonored"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub callback_honored: Option<bool>,
+    /// The call that did it. On the wire `calledBackRef`.
+    #[serde(
+        rename(deserialize = "calledBackRef"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub called_back_ref: Option<String>,
+}
+/// A page of telephone calls.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[serde(remote = "Self")]
+#[non_exhaustive]
+pub struct SipCallList {
+    /// The calls. On the wire `data`.
+    #[serde(
+        rename(deserialize = "data"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Same>>::deserialize"
+    )]
+    pub calls: Vec<SipCall>,
+}
+rtc_core::aliases!(SipCallList { "calls" = "data" });
+/// A tool that a key may use.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct ActionTool {
+    /// The tool.
+    #[serde(
+        rename(deserialize = "name"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub name: Option<String>,
+    /// The operation behind it.
+    #[serde(
+        rename(deserialize = "operation"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub operation: Option<String>,
+}
+/// What a disposable key may do.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct KeySession {
+    /// The account's user name.
+    #[serde(
+        rename(deserialize = "username"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub username: Option<String>,
+    /// The operations that it may call: `createRoom` (which is joining, too), `deleteRoom`, `createEventSettings`, `updateEventSettings`, `initiateCalls`, `sipCallList`, `sipCallSummary`, `sipCallState`, `sipCallEnd`, `sipCallControl`. On the wire `allowedOperations`.
+    #[serde(
+        rename(deserialize = "allowedOperations"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub allowed_operations: Vec<String>,
+    /// The tools for them. On the wire `actionTools`.
+    #[serde(
+        rename(deserialize = "actionTools"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Same>>::deserialize"
+    )]
+    pub action_tools: Vec<ActionTool>,
+}
+/// Where an external source sends its media.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct IngestTarget {
+    /// The WHIP address: what `publish_whip` takes.
+    #[serde(
+        rename(deserialize = "url"),
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Lenient>::deserialize"
+    )]
+    pub url: String,
+    /// The token for it.
+    #[serde(
+        rename(deserialize = "token"),
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Lenient>::deserialize"
+    )]
+    pub token: rtc_core::Secret,
+}
+/// An external source of a meeting.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct ExternalSession {
+    /// Its id, `ems_` and 24 hexadecimal digits. On the wire `sessionID`.
+    #[serde(
+        rename(deserialize = "sessionID"),
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Lenient>::deserialize"
+    )]
+    pub session_id: String,
+    /// Where it sends its media.
+    #[serde(rename(deserialize = "ingest"))]
+    pub ingest: IngestTarget,
+}
+/// A track of an external source.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct Track {
+    /// `audio` or `video`.
+    #[serde(
+        rename(deserialize = "kind"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub kind: Option<String>,
+    /// How far it is; `closed` and `failed` are final.
+    #[serde(
+        rename(deserialize = "state"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub state: Option<String>,
+}
+/// An external viewer of a source.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct Playback {
+    /// Its id, `emp_` and 24 hexadecimal digits. On the wire `playbackID`.
+    #[serde(
+        rename(deserialize = "playbackID"),
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Lenient>::deserialize"
+    )]
+    pub playback_id: String,
+    /// The WHEP address: what `play_whep` takes. On the wire `endpointUrl`.
+    #[serde(
+        rename(deserialize = "endpointUrl"),
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Lenient>::deserialize"
+    )]
+    pub endpoint_url: String,
+    /// The token for it. On the wire `playbackToken`.
+    #[serde(
+        rename(deserialize = "playbackToken"),
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Lenient>::deserialize"
+    )]
+    pub playback_token: rtc_core::Secret,
+}
 /// Creates a room and gives its host what is needed to enter it.
 ///
 /// `POST /v1/rooms/`.
@@ -1189,7 +2557,7 @@ pub struct CreateRoom {
     pub admin_passcode: Option<rtc_core::Secret>,
     /// The creator's standing; only one official SDK sends it, and the service may ignore it.
     pub islevel: Option<Level>,
-    /// One key per logical action: a repeat with the same key and input gives the same answer and has no second effect. Only with a key is a call repeated after a lost answer. Bounds: 8 to 128 bytes, visible ASCII characters only. On the wire `Idempotency-Key`.
+    /// One key per logical action: a repeat with the same key and input gives the same answer and has no second effect. At the cloud one is made for each call when not given (unless the client is told not to); a Community Edition does not know it and gets none. Only with a key is a call repeated after a lost answer. Bounds: 8 to 128 bytes, visible ASCII characters only. On the wire `Idempotency-Key`.
     pub idempotency_key: Option<String>,
 }
 impl CreateRoom {
@@ -1358,7 +2726,7 @@ impl CreateRoom {
         self.islevel = Some(value.into());
         self
     }
-    /// One key per logical action: a repeat with the same key and input gives the same answer and has no second effect. Only with a key is a call repeated after a lost answer. Bounds: 8 to 128 bytes, visible ASCII characters only. On the wire `Idempotency-Key`.
+    /// One key per logical action: a repeat with the same key and input gives the same answer and has no second effect. At the cloud one is made for each call when not given (unless the client is told not to); a Community Edition does not know it and gets none. Only with a key is a call repeated after a lost answer. Bounds: 8 to 128 bytes, visible ASCII characters only. On the wire `Idempotency-Key`.
     #[must_use]
     pub fn idempotency_key(mut self, value: impl Into<String>) -> Self {
         self.idempotency_key = Some(value.into());
@@ -1546,7 +2914,7 @@ impl Operation<MediaSfu> for CreateRoom {
         &self,
         target: &Target<'_, MediaSfu>,
     ) -> Result<Request<Bytes>, EncodeError> {
-        let path = crate::endpoint::room_path(target, "create_room");
+        let path = crate::endpoint::room_path(self, target);
         let request = RequestBuilder::new(Method::POST, target.base).path(&path);
         let body = rtc_core::encode::JsonObject::new()
             .member("action", &"create")
@@ -1606,7 +2974,7 @@ pub struct JoinRoom {
     pub admin_passcode: Option<rtc_core::Secret>,
     /// The participant's standing; only one official SDK sends it, and the service may ignore it.
     pub islevel: Option<Level>,
-    /// One key per logical action: a repeat with the same key and input gives the same answer and has no second effect. Only with a key is a call repeated after a lost answer. Bounds: 8 to 128 bytes, visible ASCII characters only. On the wire `Idempotency-Key`.
+    /// One key per logical action: a repeat with the same key and input gives the same answer and has no second effect. At the cloud one is made for each call when not given (unless the client is told not to); a Community Edition does not know it and gets none. Only with a key is a call repeated after a lost answer. Bounds: 8 to 128 bytes, visible ASCII characters only. On the wire `Idempotency-Key`.
     pub idempotency_key: Option<String>,
 }
 impl JoinRoom {
@@ -1641,7 +3009,7 @@ impl JoinRoom {
         self.islevel = Some(value.into());
         self
     }
-    /// One key per logical action: a repeat with the same key and input gives the same answer and has no second effect. Only with a key is a call repeated after a lost answer. Bounds: 8 to 128 bytes, visible ASCII characters only. On the wire `Idempotency-Key`.
+    /// One key per logical action: a repeat with the same key and input gives the same answer and has no second effect. At the cloud one is made for each call when not given (unless the client is told not to); a Community Edition does not know it and gets none. Only with a key is a call repeated after a lost answer. Bounds: 8 to 128 bytes, visible ASCII characters only. On the wire `Idempotency-Key`.
     #[must_use]
     pub fn idempotency_key(mut self, value: impl Into<String>) -> Self {
         self.idempotency_key = Some(value.into());
@@ -1722,7 +3090,7 @@ impl Operation<MediaSfu> for JoinRoom {
         &self,
         target: &Target<'_, MediaSfu>,
     ) -> Result<Request<Bytes>, EncodeError> {
-        let path = crate::endpoint::room_path(target, "join_room");
+        let path = crate::endpoint::room_path(self, target);
         let request = RequestBuilder::new(Method::POST, target.base).path(&path);
         let body = rtc_core::encode::JsonObject::new()
             .member("action", &"join")
@@ -1739,6 +3107,5574 @@ impl Operation<MediaSfu> for JoinRoom {
         response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
         crate::model::decode_room(self, sent, response)
+    }
+}
+/// Ends a room and takes it away. Cloud only; rooms of the demo mode cannot be deleted.
+///
+/// `POST /v1/rooms/`.
+///
+/// Source: the vendor's tools for agents (MCP) and server samples, POST /v1/rooms.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DeleteRoom {
+    /// The room. Bounds: at most 256 characters, more than white space. On the wire `meetingID`.
+    pub meeting_id: String,
+}
+impl DeleteRoom {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(meeting_id: impl Into<String>) -> Self {
+        Self {
+            meeting_id: meeting_id.into(),
+        }
+    }
+}
+impl DeleteRoom {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.meeting_id;
+            checks
+                .text(rtc_core::validate::Field::new("meeting_id", "meetingID"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for DeleteRoom {
+    type Output = ();
+    const META: Meta = Meta::new("delete_room");
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let path = crate::endpoint::room_path(self, target);
+        let request = RequestBuilder::new(Method::POST, target.base).path(&path);
+        let body = rtc_core::encode::JsonObject::new()
+            .member("action", &"delete")
+            .member("meetingID", &self.meeting_id);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Lists the account's rooms. Neither the filters nor the answer are documented: the names are those of a legacy type of the official SDKs, and the answer is given as it comes.
+///
+/// `GET /v1/rooms`.
+///
+/// Source: the vendor's guide for back ends; the type CreateRoomOptions of the official SDKs.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListRooms {
+    /// Which rooms. On the wire `eventStatus`.
+    pub event_status: Option<EventStatus>,
+    /// The index of the first one. On the wire `startIndex`.
+    pub start_index: Option<u32>,
+    /// How many at once. Bounds: at least 1. On the wire `pageSize`.
+    pub page_size: Option<u32>,
+}
+impl ListRooms {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            event_status: None,
+            start_index: None,
+            page_size: None,
+        }
+    }
+    /// Which rooms. On the wire `eventStatus`.
+    #[must_use]
+    pub fn event_status(mut self, value: impl Into<EventStatus>) -> Self {
+        self.event_status = Some(value.into());
+        self
+    }
+    /// The index of the first one. On the wire `startIndex`.
+    #[must_use]
+    pub fn start_index(mut self, value: u32) -> Self {
+        self.start_index = Some(value);
+        self
+    }
+    /// How many at once. Bounds: at least 1. On the wire `pageSize`.
+    #[must_use]
+    pub fn page_size(mut self, value: u32) -> Self {
+        self.page_size = Some(value);
+        self
+    }
+}
+impl Default for ListRooms {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl ListRooms {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if let Some(value) = &self.event_status {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("event_status", "eventStatus"),
+                    value.is_known(),
+                    "active, inactive",
+                    None,
+                );
+        }
+        if let Some(value) = &self.page_size {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("page_size", "pageSize"),
+                    *value,
+                    Some(1),
+                    None,
+                    None,
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for ListRooms {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("list_rooms").with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let mut request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v1/rooms");
+        if let Some(value) = &self.event_status {
+            request = request
+                .query("eventStatus", &rtc_core::encode::WireText::wire_text(value));
+        }
+        if let Some(value) = &self.start_index {
+            request = request
+                .query("startIndex", &rtc_core::encode::WireText::wire_text(value));
+        }
+        if let Some(value) = &self.page_size {
+            request = request
+                .query("pageSize", &rtc_core::encode::WireText::wire_text(value));
+        }
+        request.build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Gives the account's settings for events.
+///
+/// `GET /v1/eventssettings/`.
+///
+/// Source: the vendor's guide for back ends; the vendor's telephony sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GetEventSettings {}
+impl GetEventSettings {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+impl Default for GetEventSettings {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl GetEventSettings {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for GetEventSettings {
+    type Output = EventSettingsAnswer;
+    const META: Meta = Meta::new("get_event_settings")
+        .with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v1/eventssettings/");
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Sets the account's settings for events for the first time. What the service answers is not documented and given as it comes.
+///
+/// `POST /v1/eventssettings`.
+///
+/// Source: the vendor's guide for back ends; the vendor's tools for agents (MCP).
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct CreateEventSettings {
+    /// The sub-account. Bounds: at most 120 characters.
+    pub subusername: Option<String>,
+    /// How many participants one page of the grid shows. Bounds: 1 to 100000. On the wire `itemPageLimit`.
+    pub item_page_limit: Option<u32>,
+    /// Which media rooms carry. On the wire `mediaType`.
+    pub media_type: Option<MediaType>,
+    /// Whether hosts may name a co-host. On the wire `addCoHost`.
+    pub add_co_host: Option<bool>,
+    /// How participants' pictures are oriented. On the wire `targetOrientation`.
+    pub target_orientation: Option<Orientation>,
+    /// How the host's picture is oriented. On the wire `targetOrientationHost`.
+    pub target_orientation_host: Option<Orientation>,
+    /// The resolution of participants' pictures. On the wire `targetResolution`.
+    pub target_resolution: Option<Resolution>,
+    /// The resolution of the host's picture. On the wire `targetResolutionHost`.
+    pub target_resolution_host: Option<Resolution>,
+    /// What kind of event rooms hold.
+    pub event_type: Option<EventType>,
+    /// What participants need to speak. On the wire `audioSetting`.
+    pub audio_setting: Option<Permission>,
+    /// What participants need to show themselves. On the wire `videoSetting`.
+    pub video_setting: Option<Permission>,
+    /// What participants need to share their screen. On the wire `screenshareSetting`.
+    pub screenshare_setting: Option<Permission>,
+    /// Whether participants may chat. On the wire `chatSetting`.
+    pub chat_setting: Option<ChatPermission>,
+    /// Whether pictures are checked for offensive content. On the wire `safeRoom`.
+    pub safe_room: Option<bool>,
+    /// Whether that check starts with the room. On the wire `autoStartSafeRoom`.
+    pub auto_start_safe_room: Option<bool>,
+    /// What happens to who shows offensive content. On the wire `safeRoomAction`.
+    pub safe_room_action: Option<SafeRoomAction>,
+    /// Whether telephone calls can take part. On the wire `supportSIP`.
+    pub support_sip: Option<bool>,
+    /// Which telephone calls can take part. On the wire `directionSIP`.
+    pub direction_sip: Option<SipDirection>,
+    /// Whether speech is translated. On the wire `supportTranslation`.
+    pub support_translation: Option<bool>,
+    /// The existing translation configuration to use. Bounds: at most 50 characters. On the wire `translationConfigNickName`.
+    pub translation_config_nick_name: Option<String>,
+    /// How a translation is given. On the wire `translationOutputMode`.
+    pub translation_output_mode: Option<TranslationOutput>,
+    /// Whether notes are taken automatically. On the wire `enableAiNotes`.
+    pub enable_ai_notes: Option<bool>,
+    /// Whether only notes are taken. On the wire `aiNotesOnly`.
+    pub ai_notes_only: Option<bool>,
+    /// Four times the capacity, of which a twentieth can produce media. On the wire `supportMaxRoom`.
+    pub support_max_room: Option<bool>,
+    /// Twice the capacity, of which a quarter can produce media. On the wire `supportFlexRoom`.
+    pub support_flex_room: Option<bool>,
+    /// Where events are reported. Bounds: at most 2048 characters, an http or https URL. On the wire `webhookUrl`.
+    pub webhook_url: Option<String>,
+    /// The secret of these reports; how it is used is not documented. Bounds: at most 256 characters. On the wire `webhookSecret`.
+    pub webhook_secret: Option<rtc_core::Secret>,
+}
+impl CreateEventSettings {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            subusername: None,
+            item_page_limit: None,
+            media_type: None,
+            add_co_host: None,
+            target_orientation: None,
+            target_orientation_host: None,
+            target_resolution: None,
+            target_resolution_host: None,
+            event_type: None,
+            audio_setting: None,
+            video_setting: None,
+            screenshare_setting: None,
+            chat_setting: None,
+            safe_room: None,
+            auto_start_safe_room: None,
+            safe_room_action: None,
+            support_sip: None,
+            direction_sip: None,
+            support_translation: None,
+            translation_config_nick_name: None,
+            translation_output_mode: None,
+            enable_ai_notes: None,
+            ai_notes_only: None,
+            support_max_room: None,
+            support_flex_room: None,
+            webhook_url: None,
+            webhook_secret: None,
+        }
+    }
+    /// The sub-account. Bounds: at most 120 characters.
+    #[must_use]
+    pub fn subusername(mut self, value: impl Into<String>) -> Self {
+        self.subusername = Some(value.into());
+        self
+    }
+    /// How many participants one page of the grid shows. Bounds: 1 to 100000. On the wire `itemPageLimit`.
+    #[must_use]
+    pub fn item_page_limit(mut self, value: u32) -> Self {
+        self.item_page_limit = Some(value);
+        self
+    }
+    /// Which media rooms carry. On the wire `mediaType`.
+    #[must_use]
+    pub fn media_type(mut self, value: impl Into<MediaType>) -> Self {
+        self.media_type = Some(value.into());
+        self
+    }
+    /// Whether hosts may name a co-host. On the wire `addCoHost`.
+    #[must_use]
+    pub fn add_co_host(mut self, value: bool) -> Self {
+        self.add_co_host = Some(value);
+        self
+    }
+    /// How participants' pictures are oriented. On the wire `targetOrientation`.
+    #[must_use]
+    pub fn target_orientation(mut self, value: impl Into<Orientation>) -> Self {
+        self.target_orientation = Some(value.into());
+        self
+    }
+    /// How the host's picture is oriented. On the wire `targetOrientationHost`.
+    #[must_use]
+    pub fn target_orientation_host(mut self, value: impl Into<Orientation>) -> Self {
+        self.target_orientation_host = Some(value.into());
+        self
+    }
+    /// The resolution of participants' pictures. On the wire `targetResolution`.
+    #[must_use]
+    pub fn target_resolution(mut self, value: impl Into<Resolution>) -> Self {
+        self.target_resolution = Some(value.into());
+        self
+    }
+    /// The resolution of the host's picture. On the wire `targetResolutionHost`.
+    #[must_use]
+    pub fn target_resolution_host(mut self, value: impl Into<Resolution>) -> Self {
+        self.target_resolution_host = Some(value.into());
+        self
+    }
+    /// What kind of event rooms hold.
+    #[must_use]
+    pub fn event_type(mut self, value: impl Into<EventType>) -> Self {
+        self.event_type = Some(value.into());
+        self
+    }
+    /// What participants need to speak. On the wire `audioSetting`.
+    #[must_use]
+    pub fn audio_setting(mut self, value: impl Into<Permission>) -> Self {
+        self.audio_setting = Some(value.into());
+        self
+    }
+    /// What participants need to show themselves. On the wire `videoSetting`.
+    #[must_use]
+    pub fn video_setting(mut self, value: impl Into<Permission>) -> Self {
+        self.video_setting = Some(value.into());
+        self
+    }
+    /// What participants need to share their screen. On the wire `screenshareSetting`.
+    #[must_use]
+    pub fn screenshare_setting(mut self, value: impl Into<Permission>) -> Self {
+        self.screenshare_setting = Some(value.into());
+        self
+    }
+    /// Whether participants may chat. On the wire `chatSetting`.
+    #[must_use]
+    pub fn chat_setting(mut self, value: impl Into<ChatPermission>) -> Self {
+        self.chat_setting = Some(value.into());
+        self
+    }
+    /// Whether pictures are checked for offensive content. On the wire `safeRoom`.
+    #[must_use]
+    pub fn safe_room(mut self, value: bool) -> Self {
+        self.safe_room = Some(value);
+        self
+    }
+    /// Whether that check starts with the room. On the wire `autoStartSafeRoom`.
+    #[must_use]
+    pub fn auto_start_safe_room(mut self, value: bool) -> Self {
+        self.auto_start_safe_room = Some(value);
+        self
+    }
+    /// What happens to who shows offensive content. On the wire `safeRoomAction`.
+    #[must_use]
+    pub fn safe_room_action(mut self, value: impl Into<SafeRoomAction>) -> Self {
+        self.safe_room_action = Some(value.into());
+        self
+    }
+    /// Whether telephone calls can take part. On the wire `supportSIP`.
+    #[must_use]
+    pub fn support_sip(mut self, value: bool) -> Self {
+        self.support_sip = Some(value);
+        self
+    }
+    /// Which telephone calls can take part. On the wire `directionSIP`.
+    #[must_use]
+    pub fn direction_sip(mut self, value: impl Into<SipDirection>) -> Self {
+        self.direction_sip = Some(value.into());
+        self
+    }
+    /// Whether speech is translated. On the wire `supportTranslation`.
+    #[must_use]
+    pub fn support_translation(mut self, value: bool) -> Self {
+        self.support_translation = Some(value);
+        self
+    }
+    /// The existing translation configuration to use. Bounds: at most 50 characters. On the wire `translationConfigNickName`.
+    #[must_use]
+    pub fn translation_config_nick_name(mut self, value: impl Into<String>) -> Self {
+        self.translation_config_nick_name = Some(value.into());
+        self
+    }
+    /// How a translation is given. On the wire `translationOutputMode`.
+    #[must_use]
+    pub fn translation_output_mode(
+        mut self,
+        value: impl Into<TranslationOutput>,
+    ) -> Self {
+        self.translation_output_mode = Some(value.into());
+        self
+    }
+    /// Whether notes are taken automatically. On the wire `enableAiNotes`.
+    #[must_use]
+    pub fn enable_ai_notes(mut self, value: bool) -> Self {
+        self.enable_ai_notes = Some(value);
+        self
+    }
+    /// Whether only notes are taken. On the wire `aiNotesOnly`.
+    #[must_use]
+    pub fn ai_notes_only(mut self, value: bool) -> Self {
+        self.ai_notes_only = Some(value);
+        self
+    }
+    /// Four times the capacity, of which a twentieth can produce media. On the wire `supportMaxRoom`.
+    #[must_use]
+    pub fn support_max_room(mut self, value: bool) -> Self {
+        self.support_max_room = Some(value);
+        self
+    }
+    /// Twice the capacity, of which a quarter can produce media. On the wire `supportFlexRoom`.
+    #[must_use]
+    pub fn support_flex_room(mut self, value: bool) -> Self {
+        self.support_flex_room = Some(value);
+        self
+    }
+    /// Where events are reported. Bounds: at most 2048 characters, an http or https URL. On the wire `webhookUrl`.
+    #[must_use]
+    pub fn webhook_url(mut self, value: impl Into<String>) -> Self {
+        self.webhook_url = Some(value.into());
+        self
+    }
+    /// The secret of these reports; how it is used is not documented. Bounds: at most 256 characters. On the wire `webhookSecret`.
+    #[must_use]
+    pub fn webhook_secret(mut self, value: impl Into<rtc_core::Secret>) -> Self {
+        self.webhook_secret = Some(value.into());
+        self
+    }
+}
+impl Default for CreateEventSettings {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl CreateEventSettings {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if let Some(value) = &self.subusername {
+            checks
+                .text(
+                    rtc_core::validate::Field::new("subusername", "subusername"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, None, Some(120))
+                .done();
+        }
+        if let Some(value) = &self.item_page_limit {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("item_page_limit", "itemPageLimit"),
+                    *value,
+                    Some(1),
+                    Some(100000),
+                    None,
+                );
+        }
+        if let Some(value) = &self.media_type {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("media_type", "mediaType"),
+                    value.is_known(),
+                    "video, audio",
+                    None,
+                );
+        }
+        if let Some(value) = &self.target_orientation {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new(
+                        "target_orientation",
+                        "targetOrientation",
+                    ),
+                    value.is_known(),
+                    "landscape, neutral, portrait",
+                    None,
+                );
+        }
+        if let Some(value) = &self.target_orientation_host {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new(
+                        "target_orientation_host",
+                        "targetOrientationHost",
+                    ),
+                    value.is_known(),
+                    "landscape, neutral, portrait",
+                    None,
+                );
+        }
+        if let Some(value) = &self.target_resolution {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new(
+                        "target_resolution",
+                        "targetResolution",
+                    ),
+                    value.is_known(),
+                    "qhd, fhd, hd, sd, QnHD",
+                    None,
+                );
+        }
+        if let Some(value) = &self.target_resolution_host {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new(
+                        "target_resolution_host",
+                        "targetResolutionHost",
+                    ),
+                    value.is_known(),
+                    "qhd, fhd, hd, sd, QnHD",
+                    None,
+                );
+        }
+        if let Some(value) = &self.event_type {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("type", "type"),
+                    value.is_known(),
+                    "conference, webinar, chat, broadcast",
+                    None,
+                );
+        }
+        if let Some(value) = &self.audio_setting {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("audio_setting", "audioSetting"),
+                    value.is_known(),
+                    "allow, approval, disallow",
+                    None,
+                );
+        }
+        if let Some(value) = &self.video_setting {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("video_setting", "videoSetting"),
+                    value.is_known(),
+                    "allow, approval, disallow",
+                    None,
+                );
+        }
+        if let Some(value) = &self.screenshare_setting {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new(
+                        "screenshare_setting",
+                        "screenshareSetting",
+                    ),
+                    value.is_known(),
+                    "allow, approval, disallow",
+                    None,
+                );
+        }
+        if let Some(value) = &self.chat_setting {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("chat_setting", "chatSetting"),
+                    value.is_known(),
+                    "allow, disallow",
+                    None,
+                );
+        }
+        if let Some(value) = &self.safe_room_action {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("safe_room_action", "safeRoomAction"),
+                    value.is_known(),
+                    "warn, kick, ban",
+                    None,
+                );
+        }
+        if let Some(value) = &self.direction_sip {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("direction_sip", "directionSIP"),
+                    value.is_known(),
+                    "inbound, outbound, both",
+                    None,
+                );
+        }
+        if let Some(value) = &self.translation_config_nick_name {
+            checks
+                .text(
+                    rtc_core::validate::Field::new(
+                        "translation_config_nick_name",
+                        "translationConfigNickName",
+                    ),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, None, Some(50))
+                .done();
+        }
+        if let Some(value) = &self.translation_output_mode {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new(
+                        "translation_output_mode",
+                        "translationOutputMode",
+                    ),
+                    value.is_known(),
+                    "audio, text-only",
+                    None,
+                );
+        }
+        if let Some(value) = &self.webhook_url {
+            checks
+                .text(rtc_core::validate::Field::new("webhook_url", "webhookUrl"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(2048))
+                .pattern(rtc_core::validate::pattern::http_url, "an http or https URL")
+                .done();
+        }
+        if let Some(value) = &self.webhook_secret {
+            checks
+                .text(
+                    rtc_core::validate::Field::new("webhook_secret", "webhookSecret"),
+                    value.expose(),
+                )
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for CreateEventSettings {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("create_event_settings");
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/eventssettings");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("action", &"create")
+            .optional("subusername", self.subusername.as_ref())
+            .optional("itemPageLimit", self.item_page_limit.as_ref())
+            .optional("mediaType", self.media_type.as_ref())
+            .optional("addCoHost", self.add_co_host.as_ref())
+            .optional("targetOrientation", self.target_orientation.as_ref())
+            .optional("targetOrientationHost", self.target_orientation_host.as_ref())
+            .optional("targetResolution", self.target_resolution.as_ref())
+            .optional("targetResolutionHost", self.target_resolution_host.as_ref())
+            .optional("type", self.event_type.as_ref())
+            .optional("audioSetting", self.audio_setting.as_ref())
+            .optional("videoSetting", self.video_setting.as_ref())
+            .optional("screenshareSetting", self.screenshare_setting.as_ref())
+            .optional("chatSetting", self.chat_setting.as_ref())
+            .optional("safeRoom", self.safe_room.as_ref())
+            .optional("autoStartSafeRoom", self.auto_start_safe_room.as_ref())
+            .optional("safeRoomAction", self.safe_room_action.as_ref())
+            .optional("supportSIP", self.support_sip.as_ref())
+            .optional("directionSIP", self.direction_sip.as_ref())
+            .optional("supportTranslation", self.support_translation.as_ref())
+            .optional(
+                "translationConfigNickName",
+                self.translation_config_nick_name.as_ref(),
+            )
+            .optional("translationOutputMode", self.translation_output_mode.as_ref())
+            .optional("enableAiNotes", self.enable_ai_notes.as_ref())
+            .optional("aiNotesOnly", self.ai_notes_only.as_ref())
+            .optional("supportMaxRoom", self.support_max_room.as_ref())
+            .optional("supportFlexRoom", self.support_flex_room.as_ref())
+            .optional("webhookUrl", self.webhook_url.as_ref())
+            .optional("webhookSecret", self.webhook_secret.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Changes the account's settings for events: what is not given stays. What the service answers is not documented and given as it comes.
+///
+/// `POST /v1/eventssettings`.
+///
+/// Source: the vendor's guide for back ends; the vendor's tools for agents (MCP).
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct UpdateEventSettings {
+    /// The sub-account. Bounds: at most 120 characters.
+    pub subusername: Option<String>,
+    /// How many participants one page of the grid shows. Bounds: 1 to 100000. On the wire `itemPageLimit`.
+    pub item_page_limit: Option<u32>,
+    /// Which media rooms carry. On the wire `mediaType`.
+    pub media_type: Option<MediaType>,
+    /// Whether hosts may name a co-host. On the wire `addCoHost`.
+    pub add_co_host: Option<bool>,
+    /// How participants' pictures are oriented. On the wire `targetOrientation`.
+    pub target_orientation: Option<Orientation>,
+    /// How the host's picture is oriented. On the wire `targetOrientationHost`.
+    pub target_orientation_host: Option<Orientation>,
+    /// The resolution of participants' pictures. On the wire `targetResolution`.
+    pub target_resolution: Option<Resolution>,
+    /// The resolution of the host's picture. On the wire `targetResolutionHost`.
+    pub target_resolution_host: Option<Resolution>,
+    /// What kind of event rooms hold.
+    pub event_type: Option<EventType>,
+    /// What participants need to speak. On the wire `audioSetting`.
+    pub audio_setting: Option<Permission>,
+    /// What participants need to show themselves. On the wire `videoSetting`.
+    pub video_setting: Option<Permission>,
+    /// What participants need to share their screen. On the wire `screenshareSetting`.
+    pub screenshare_setting: Option<Permission>,
+    /// Whether participants may chat. On the wire `chatSetting`.
+    pub chat_setting: Option<ChatPermission>,
+    /// Whether pictures are checked for offensive content. On the wire `safeRoom`.
+    pub safe_room: Option<bool>,
+    /// Whether that check starts with the room. On the wire `autoStartSafeRoom`.
+    pub auto_start_safe_room: Option<bool>,
+    /// What happens to who shows offensive content. On the wire `safeRoomAction`.
+    pub safe_room_action: Option<SafeRoomAction>,
+    /// Whether telephone calls can take part. On the wire `supportSIP`.
+    pub support_sip: Option<bool>,
+    /// Which telephone calls can take part. On the wire `directionSIP`.
+    pub direction_sip: Option<SipDirection>,
+    /// Whether speech is translated. On the wire `supportTranslation`.
+    pub support_translation: Option<bool>,
+    /// The existing translation configuration to use. Bounds: at most 50 characters. On the wire `translationConfigNickName`.
+    pub translation_config_nick_name: Option<String>,
+    /// How a translation is given. On the wire `translationOutputMode`.
+    pub translation_output_mode: Option<TranslationOutput>,
+    /// Whether notes are taken automatically. On the wire `enableAiNotes`.
+    pub enable_ai_notes: Option<bool>,
+    /// Whether only notes are taken. On the wire `aiNotesOnly`.
+    pub ai_notes_only: Option<bool>,
+    /// Four times the capacity, of which a twentieth can produce media. On the wire `supportMaxRoom`.
+    pub support_max_room: Option<bool>,
+    /// Twice the capacity, of which a quarter can produce media. On the wire `supportFlexRoom`.
+    pub support_flex_room: Option<bool>,
+    /// Where events are reported. Bounds: at most 2048 characters, an http or https URL. On the wire `webhookUrl`.
+    pub webhook_url: Option<String>,
+    /// The secret of these reports; how it is used is not documented. Bounds: at most 256 characters. On the wire `webhookSecret`.
+    pub webhook_secret: Option<rtc_core::Secret>,
+}
+impl UpdateEventSettings {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            subusername: None,
+            item_page_limit: None,
+            media_type: None,
+            add_co_host: None,
+            target_orientation: None,
+            target_orientation_host: None,
+            target_resolution: None,
+            target_resolution_host: None,
+            event_type: None,
+            audio_setting: None,
+            video_setting: None,
+            screenshare_setting: None,
+            chat_setting: None,
+            safe_room: None,
+            auto_start_safe_room: None,
+            safe_room_action: None,
+            support_sip: None,
+            direction_sip: None,
+            support_translation: None,
+            translation_config_nick_name: None,
+            translation_output_mode: None,
+            enable_ai_notes: None,
+            ai_notes_only: None,
+            support_max_room: None,
+            support_flex_room: None,
+            webhook_url: None,
+            webhook_secret: None,
+        }
+    }
+    /// The sub-account. Bounds: at most 120 characters.
+    #[must_use]
+    pub fn subusername(mut self, value: impl Into<String>) -> Self {
+        self.subusername = Some(value.into());
+        self
+    }
+    /// How many participants one page of the grid shows. Bounds: 1 to 100000. On the wire `itemPageLimit`.
+    #[must_use]
+    pub fn item_page_limit(mut self, value: u32) -> Self {
+        self.item_page_limit = Some(value);
+        self
+    }
+    /// Which media rooms carry. On the wire `mediaType`.
+    #[must_use]
+    pub fn media_type(mut self, value: impl Into<MediaType>) -> Self {
+        self.media_type = Some(value.into());
+        self
+    }
+    /// Whether hosts may name a co-host. On the wire `addCoHost`.
+    #[must_use]
+    pub fn add_co_host(mut self, value: bool) -> Self {
+        self.add_co_host = Some(value);
+        self
+    }
+    /// How participants' pictures are oriented. On the wire `targetOrientation`.
+    #[must_use]
+    pub fn target_orientation(mut self, value: impl Into<Orientation>) -> Self {
+        self.target_orientation = Some(value.into());
+        self
+    }
+    /// How the host's picture is oriented. On the wire `targetOrientationHost`.
+    #[must_use]
+    pub fn target_orientation_host(mut self, value: impl Into<Orientation>) -> Self {
+        self.target_orientation_host = Some(value.into());
+        self
+    }
+    /// The resolution of participants' pictures. On the wire `targetResolution`.
+    #[must_use]
+    pub fn target_resolution(mut self, value: impl Into<Resolution>) -> Self {
+        self.target_resolution = Some(value.into());
+        self
+    }
+    /// The resolution of the host's picture. On the wire `targetResolutionHost`.
+    #[must_use]
+    pub fn target_resolution_host(mut self, value: impl Into<Resolution>) -> Self {
+        self.target_resolution_host = Some(value.into());
+        self
+    }
+    /// What kind of event rooms hold.
+    #[must_use]
+    pub fn event_type(mut self, value: impl Into<EventType>) -> Self {
+        self.event_type = Some(value.into());
+        self
+    }
+    /// What participants need to speak. On the wire `audioSetting`.
+    #[must_use]
+    pub fn audio_setting(mut self, value: impl Into<Permission>) -> Self {
+        self.audio_setting = Some(value.into());
+        self
+    }
+    /// What participants need to show themselves. On the wire `videoSetting`.
+    #[must_use]
+    pub fn video_setting(mut self, value: impl Into<Permission>) -> Self {
+        self.video_setting = Some(value.into());
+        self
+    }
+    /// What participants need to share their screen. On the wire `screenshareSetting`.
+    #[must_use]
+    pub fn screenshare_setting(mut self, value: impl Into<Permission>) -> Self {
+        self.screenshare_setting = Some(value.into());
+        self
+    }
+    /// Whether participants may chat. On the wire `chatSetting`.
+    #[must_use]
+    pub fn chat_setting(mut self, value: impl Into<ChatPermission>) -> Self {
+        self.chat_setting = Some(value.into());
+        self
+    }
+    /// Whether pictures are checked for offensive content. On the wire `safeRoom`.
+    #[must_use]
+    pub fn safe_room(mut self, value: bool) -> Self {
+        self.safe_room = Some(value);
+        self
+    }
+    /// Whether that check starts with the room. On the wire `autoStartSafeRoom`.
+    #[must_use]
+    pub fn auto_start_safe_room(mut self, value: bool) -> Self {
+        self.auto_start_safe_room = Some(value);
+        self
+    }
+    /// What happens to who shows offensive content. On the wire `safeRoomAction`.
+    #[must_use]
+    pub fn safe_room_action(mut self, value: impl Into<SafeRoomAction>) -> Self {
+        self.safe_room_action = Some(value.into());
+        self
+    }
+    /// Whether telephone calls can take part. On the wire `supportSIP`.
+    #[must_use]
+    pub fn support_sip(mut self, value: bool) -> Self {
+        self.support_sip = Some(value);
+        self
+    }
+    /// Which telephone calls can take part. On the wire `directionSIP`.
+    #[must_use]
+    pub fn direction_sip(mut self, value: impl Into<SipDirection>) -> Self {
+        self.direction_sip = Some(value.into());
+        self
+    }
+    /// Whether speech is translated. On the wire `supportTranslation`.
+    #[must_use]
+    pub fn support_translation(mut self, value: bool) -> Self {
+        self.support_translation = Some(value);
+        self
+    }
+    /// The existing translation configuration to use. Bounds: at most 50 characters. On the wire `translationConfigNickName`.
+    #[must_use]
+    pub fn translation_config_nick_name(mut self, value: impl Into<String>) -> Self {
+        self.translation_config_nick_name = Some(value.into());
+        self
+    }
+    /// How a translation is given. On the wire `translationOutputMode`.
+    #[must_use]
+    pub fn translation_output_mode(
+        mut self,
+        value: impl Into<TranslationOutput>,
+    ) -> Self {
+        self.translation_output_mode = Some(value.into());
+        self
+    }
+    /// Whether notes are taken automatically. On the wire `enableAiNotes`.
+    #[must_use]
+    pub fn enable_ai_notes(mut self, value: bool) -> Self {
+        self.enable_ai_notes = Some(value);
+        self
+    }
+    /// Whether only notes are taken. On the wire `aiNotesOnly`.
+    #[must_use]
+    pub fn ai_notes_only(mut self, value: bool) -> Self {
+        self.ai_notes_only = Some(value);
+        self
+    }
+    /// Four times the capacity, of which a twentieth can produce media. On the wire `supportMaxRoom`.
+    #[must_use]
+    pub fn support_max_room(mut self, value: bool) -> Self {
+        self.support_max_room = Some(value);
+        self
+    }
+    /// Twice the capacity, of which a quarter can produce media. On the wire `supportFlexRoom`.
+    #[must_use]
+    pub fn support_flex_room(mut self, value: bool) -> Self {
+        self.support_flex_room = Some(value);
+        self
+    }
+    /// Where events are reported. Bounds: at most 2048 characters, an http or https URL. On the wire `webhookUrl`.
+    #[must_use]
+    pub fn webhook_url(mut self, value: impl Into<String>) -> Self {
+        self.webhook_url = Some(value.into());
+        self
+    }
+    /// The secret of these reports; how it is used is not documented. Bounds: at most 256 characters. On the wire `webhookSecret`.
+    #[must_use]
+    pub fn webhook_secret(mut self, value: impl Into<rtc_core::Secret>) -> Self {
+        self.webhook_secret = Some(value.into());
+        self
+    }
+}
+impl Default for UpdateEventSettings {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl UpdateEventSettings {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if let Some(value) = &self.subusername {
+            checks
+                .text(
+                    rtc_core::validate::Field::new("subusername", "subusername"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, None, Some(120))
+                .done();
+        }
+        if let Some(value) = &self.item_page_limit {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("item_page_limit", "itemPageLimit"),
+                    *value,
+                    Some(1),
+                    Some(100000),
+                    None,
+                );
+        }
+        if let Some(value) = &self.media_type {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("media_type", "mediaType"),
+                    value.is_known(),
+                    "video, audio",
+                    None,
+                );
+        }
+        if let Some(value) = &self.target_orientation {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new(
+                        "target_orientation",
+                        "targetOrientation",
+                    ),
+                    value.is_known(),
+                    "landscape, neutral, portrait",
+                    None,
+                );
+        }
+        if let Some(value) = &self.target_orientation_host {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new(
+                        "target_orientation_host",
+                        "targetOrientationHost",
+                    ),
+                    value.is_known(),
+                    "landscape, neutral, portrait",
+                    None,
+                );
+        }
+        if let Some(value) = &self.target_resolution {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new(
+                        "target_resolution",
+                        "targetResolution",
+                    ),
+                    value.is_known(),
+                    "qhd, fhd, hd, sd, QnHD",
+                    None,
+                );
+        }
+        if let Some(value) = &self.target_resolution_host {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new(
+                        "target_resolution_host",
+                        "targetResolutionHost",
+                    ),
+                    value.is_known(),
+                    "qhd, fhd, hd, sd, QnHD",
+                    None,
+                );
+        }
+        if let Some(value) = &self.event_type {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("type", "type"),
+                    value.is_known(),
+                    "conference, webinar, chat, broadcast",
+                    None,
+                );
+        }
+        if let Some(value) = &self.audio_setting {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("audio_setting", "audioSetting"),
+                    value.is_known(),
+                    "allow, approval, disallow",
+                    None,
+                );
+        }
+        if let Some(value) = &self.video_setting {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("video_setting", "videoSetting"),
+                    value.is_known(),
+                    "allow, approval, disallow",
+                    None,
+                );
+        }
+        if let Some(value) = &self.screenshare_setting {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new(
+                        "screenshare_setting",
+                        "screenshareSetting",
+                    ),
+                    value.is_known(),
+                    "allow, approval, disallow",
+                    None,
+                );
+        }
+        if let Some(value) = &self.chat_setting {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("chat_setting", "chatSetting"),
+                    value.is_known(),
+                    "allow, disallow",
+                    None,
+                );
+        }
+        if let Some(value) = &self.safe_room_action {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("safe_room_action", "safeRoomAction"),
+                    value.is_known(),
+                    "warn, kick, ban",
+                    None,
+                );
+        }
+        if let Some(value) = &self.direction_sip {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("direction_sip", "directionSIP"),
+                    value.is_known(),
+                    "inbound, outbound, both",
+                    None,
+                );
+        }
+        if let Some(value) = &self.translation_config_nick_name {
+            checks
+                .text(
+                    rtc_core::validate::Field::new(
+                        "translation_config_nick_name",
+                        "translationConfigNickName",
+                    ),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, None, Some(50))
+                .done();
+        }
+        if let Some(value) = &self.translation_output_mode {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new(
+                        "translation_output_mode",
+                        "translationOutputMode",
+                    ),
+                    value.is_known(),
+                    "audio, text-only",
+                    None,
+                );
+        }
+        if let Some(value) = &self.webhook_url {
+            checks
+                .text(rtc_core::validate::Field::new("webhook_url", "webhookUrl"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(2048))
+                .pattern(rtc_core::validate::pattern::http_url, "an http or https URL")
+                .done();
+        }
+        if let Some(value) = &self.webhook_secret {
+            checks
+                .text(
+                    rtc_core::validate::Field::new("webhook_secret", "webhookSecret"),
+                    value.expose(),
+                )
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for UpdateEventSettings {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("update_event_settings");
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/eventssettings");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("action", &"update")
+            .optional("subusername", self.subusername.as_ref())
+            .optional("itemPageLimit", self.item_page_limit.as_ref())
+            .optional("mediaType", self.media_type.as_ref())
+            .optional("addCoHost", self.add_co_host.as_ref())
+            .optional("targetOrientation", self.target_orientation.as_ref())
+            .optional("targetOrientationHost", self.target_orientation_host.as_ref())
+            .optional("targetResolution", self.target_resolution.as_ref())
+            .optional("targetResolutionHost", self.target_resolution_host.as_ref())
+            .optional("type", self.event_type.as_ref())
+            .optional("audioSetting", self.audio_setting.as_ref())
+            .optional("videoSetting", self.video_setting.as_ref())
+            .optional("screenshareSetting", self.screenshare_setting.as_ref())
+            .optional("chatSetting", self.chat_setting.as_ref())
+            .optional("safeRoom", self.safe_room.as_ref())
+            .optional("autoStartSafeRoom", self.auto_start_safe_room.as_ref())
+            .optional("safeRoomAction", self.safe_room_action.as_ref())
+            .optional("supportSIP", self.support_sip.as_ref())
+            .optional("directionSIP", self.direction_sip.as_ref())
+            .optional("supportTranslation", self.support_translation.as_ref())
+            .optional(
+                "translationConfigNickName",
+                self.translation_config_nick_name.as_ref(),
+            )
+            .optional("translationOutputMode", self.translation_output_mode.as_ref())
+            .optional("enableAiNotes", self.enable_ai_notes.as_ref())
+            .optional("aiNotesOnly", self.ai_notes_only.as_ref())
+            .optional("supportMaxRoom", self.support_max_room.as_ref())
+            .optional("supportFlexRoom", self.support_flex_room.as_ref())
+            .optional("webhookUrl", self.webhook_url.as_ref())
+            .optional("webhookSecret", self.webhook_secret.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Lists the account's telephone numbers.
+///
+/// `GET /v1/sipconfigs/`.
+///
+/// Source: the vendor's telephony sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListSipConfigs {
+    /// The index of the first one; 0 when not given. On the wire `startIndex`.
+    pub start_index: Option<u32>,
+    /// How many at once. Bounds: at least 1. On the wire `pageSize`.
+    pub page_size: Option<u32>,
+}
+impl ListSipConfigs {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            start_index: None,
+            page_size: None,
+        }
+    }
+    /// The index of the first one; 0 when not given. On the wire `startIndex`.
+    #[must_use]
+    pub fn start_index(mut self, value: u32) -> Self {
+        self.start_index = Some(value);
+        self
+    }
+    /// How many at once. Bounds: at least 1. On the wire `pageSize`.
+    #[must_use]
+    pub fn page_size(mut self, value: u32) -> Self {
+        self.page_size = Some(value);
+        self
+    }
+}
+impl Default for ListSipConfigs {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl ListSipConfigs {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if let Some(value) = &self.page_size {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("page_size", "pageSize"),
+                    *value,
+                    Some(1),
+                    None,
+                    None,
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for ListSipConfigs {
+    type Output = SipConfigList;
+    const META: Meta = Meta::new("list_sip_configs").with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let mut request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v1/sipconfigs/")
+            .query("action", "get");
+        if let Some(value) = &self.start_index {
+            request = request
+                .query("startIndex", &rtc_core::encode::WireText::wire_text(value));
+        }
+        if let Some(value) = &self.page_size {
+            request = request
+                .query("pageSize", &rtc_core::encode::WireText::wire_text(value));
+        }
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+impl rtc_core::Paged<MediaSfu> for ListSipConfigs {
+    type Item = SipConfig;
+    fn items(page: Self::Output) -> Vec<Self::Item> {
+        page.sip_configs
+    }
+    fn next(mut self, page: &Self::Output) -> Option<Self> {
+        self.start_index = Some(
+            rtc_core::next_index(
+                self.start_index,
+                self.page_size,
+                page.sip_configs.len(),
+            )?,
+        );
+        Some(self)
+    }
+}
+/// Lists telephone calls. The service takes one such call in 5 seconds: the client waits so long between them.
+///
+/// `GET /v1/sipcall/list`.
+///
+/// Source: the vendor's tools for agents (MCP) and the vendor's telephony sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListSipCalls {
+    /// The page, from 1. Bounds: at least 1.
+    pub page: Option<u32>,
+    /// How many at once. Bounds: 1 to 100.
+    pub limit: Option<u32>,
+    /// Only those that are so far, such as `active`. Bounds: more than white space.
+    pub status: Option<String>,
+    /// Only those of this direction.
+    pub direction: Option<CallDirection>,
+    /// Only those of this room. Bounds: more than white space. On the wire `roomName`.
+    pub room_name: Option<String>,
+    /// Only those that have this text somewhere.
+    pub search: Option<String>,
+}
+impl ListSipCalls {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            page: None,
+            limit: None,
+            status: None,
+            direction: None,
+            room_name: None,
+            search: None,
+        }
+    }
+    /// The page, from 1. Bounds: at least 1.
+    #[must_use]
+    pub fn page(mut self, value: u32) -> Self {
+        self.page = Some(value);
+        self
+    }
+    /// How many at once. Bounds: 1 to 100.
+    #[must_use]
+    pub fn limit(mut self, value: u32) -> Self {
+        self.limit = Some(value);
+        self
+    }
+    /// Only those that are so far, such as `active`. Bounds: more than white space.
+    #[must_use]
+    pub fn status(mut self, value: impl Into<String>) -> Self {
+        self.status = Some(value.into());
+        self
+    }
+    /// Only those of this direction.
+    #[must_use]
+    pub fn direction(mut self, value: impl Into<CallDirection>) -> Self {
+        self.direction = Some(value.into());
+        self
+    }
+    /// Only those of this room. Bounds: more than white space. On the wire `roomName`.
+    #[must_use]
+    pub fn room_name(mut self, value: impl Into<String>) -> Self {
+        self.room_name = Some(value.into());
+        self
+    }
+    /// Only those that have this text somewhere.
+    #[must_use]
+    pub fn search(mut self, value: impl Into<String>) -> Self {
+        self.search = Some(value.into());
+        self
+    }
+}
+impl Default for ListSipCalls {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl ListSipCalls {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if let Some(value) = &self.page {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("page", "page"),
+                    *value,
+                    Some(1),
+                    None,
+                    None,
+                );
+        }
+        if let Some(value) = &self.limit {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("limit", "limit"),
+                    *value,
+                    Some(1),
+                    Some(100),
+                    None,
+                );
+        }
+        if let Some(value) = &self.status {
+            checks
+                .text(rtc_core::validate::Field::new("status", "status"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        if let Some(value) = &self.direction {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("direction", "direction"),
+                    value.is_known(),
+                    "incoming, outgoing",
+                    None,
+                );
+        }
+        if let Some(value) = &self.room_name {
+            checks
+                .text(rtc_core::validate::Field::new("room_name", "roomName"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for ListSipCalls {
+    type Output = SipCallList;
+    const META: Meta = Meta::new("list_sip_calls").with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let mut request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v1/sipcall/list");
+        if let Some(value) = &self.page {
+            request = request
+                .query("page", &rtc_core::encode::WireText::wire_text(value));
+        }
+        if let Some(value) = &self.limit {
+            request = request
+                .query("limit", &rtc_core::encode::WireText::wire_text(value));
+        }
+        if let Some(value) = &self.status {
+            request = request
+                .query("status", &rtc_core::encode::WireText::wire_text(value));
+        }
+        if let Some(value) = &self.direction {
+            request = request
+                .query("direction", &rtc_core::encode::WireText::wire_text(value));
+        }
+        if let Some(value) = &self.room_name {
+            request = request
+                .query("roomName", &rtc_core::encode::WireText::wire_text(value));
+        }
+        if let Some(value) = &self.search {
+            request = request
+                .query("search", &rtc_core::encode::WireText::wire_text(value));
+        }
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+impl rtc_core::Paged<MediaSfu> for ListSipCalls {
+    type Item = SipCall;
+    fn items(page: Self::Output) -> Vec<Self::Item> {
+        page.calls
+    }
+    fn next(mut self, page: &Self::Output) -> Option<Self> {
+        self.page = Some(rtc_core::next_page(self.page, self.limit, page.calls.len())?);
+        Some(self)
+    }
+}
+/// Gives figures about telephone calls. Their form is not documented: they are given as they come.
+///
+/// `GET /v1/sipcall/summary`.
+///
+/// Source: the vendor's tools for agents (MCP) and the vendor's telephony sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GetSipCallSummary {}
+impl GetSipCallSummary {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+impl Default for GetSipCallSummary {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl GetSipCallSummary {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for GetSipCallSummary {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("get_sip_call_summary")
+        .with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v1/sipcall/summary");
+        request.build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Gives one telephone call.
+///
+/// `GET /v1/sipcall/{sip_call_id}/state`.
+///
+/// Source: the vendor's tools for agents (MCP) and the vendor's telephony sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GetSipCallState {
+    /// The call: its Call-ID. Bounds: at most 256 characters, visible ASCII, and neither `.` nor `..`. On the wire `sipCallId`.
+    pub sip_call_id: String,
+}
+impl GetSipCallState {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(sip_call_id: impl Into<String>) -> Self {
+        Self {
+            sip_call_id: sip_call_id.into(),
+        }
+    }
+}
+impl GetSipCallState {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.sip_call_id;
+            checks
+                .text(rtc_core::validate::Field::new("sip_call_id", "sipCallId"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    crate::model::pattern::sip_call_id,
+                    "visible ASCII, and neither `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for GetSipCallState {
+    type Output = SipCall;
+    const META: Meta = Meta::new("get_sip_call_state")
+        .with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v1/sipcall/")
+            .segment(&self.sip_call_id)
+            .path("/state");
+        request.build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_sip_call(self, sent, response)
+    }
+}
+/// Calls a telephone number from a room. What the service answers is not documented and given as it comes.
+///
+/// `POST /v1/sipcall/outgoingCall`.
+///
+/// Source: the vendor's tools for agents (MCP) and the vendor's telephony sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StartSipCall {
+    /// The number to call. Bounds: a telephone number in E.164 form, such as +15551234567. On the wire `calledDid`.
+    pub called_did: String,
+    /// The number to call from: one of the account. Bounds: a telephone number in E.164 form, such as +15551234567. On the wire `callerIdNumber`.
+    pub caller_id_number: String,
+    /// The room. Bounds: more than white space. On the wire `roomName`.
+    pub room_name: String,
+    /// Who calls: a participant of the room. Bounds: more than white space. On the wire `initiatorName`.
+    pub initiator_name: String,
+    /// How the called side is shown. Bounds: at most 320 characters. On the wire `calleeDisplayName`.
+    pub callee_display_name: Option<String>,
+    /// Why it is called, for the agent. Bounds: at most 500 characters. On the wire `callPurpose`.
+    pub call_purpose: Option<String>,
+    /// What the call is to achieve, for the agent. Bounds: at most 300 characters. On the wire `callObjective`.
+    pub call_objective: Option<String>,
+    /// Your own reference. Bounds: at most 100 characters. On the wire `referenceId`.
+    pub reference_id: Option<String>,
+    /// How urgent it is.
+    pub urgency: Option<Urgency>,
+    /// What the agent is to say. Bounds: at most 2000 characters. On the wire `callScript`.
+    pub call_script: Option<String>,
+    /// Whether the initiator is heard from the beginning. On the wire `startWithInitiatorAudio`.
+    pub start_with_initiator_audio: bool,
+}
+impl StartSipCall {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        called_did: impl Into<String>,
+        caller_id_number: impl Into<String>,
+        room_name: impl Into<String>,
+        initiator_name: impl Into<String>,
+    ) -> Self {
+        Self {
+            called_did: called_did.into(),
+            caller_id_number: caller_id_number.into(),
+            room_name: room_name.into(),
+            initiator_name: initiator_name.into(),
+            callee_display_name: None,
+            call_purpose: None,
+            call_objective: None,
+            reference_id: None,
+            urgency: None,
+            call_script: None,
+            start_with_initiator_audio: false,
+        }
+    }
+    /// How the called side is shown. Bounds: at most 320 characters. On the wire `calleeDisplayName`.
+    #[must_use]
+    pub fn callee_display_name(mut self, value: impl Into<String>) -> Self {
+        self.callee_display_name = Some(value.into());
+        self
+    }
+    /// Why it is called, for the agent. Bounds: at most 500 characters. On the wire `callPurpose`.
+    #[must_use]
+    pub fn call_purpose(mut self, value: impl Into<String>) -> Self {
+        self.call_purpose = Some(value.into());
+        self
+    }
+    /// What the call is to achieve, for the agent. Bounds: at most 300 characters. On the wire `callObjective`.
+    #[must_use]
+    pub fn call_objective(mut self, value: impl Into<String>) -> Self {
+        self.call_objective = Some(value.into());
+        self
+    }
+    /// Your own reference. Bounds: at most 100 characters. On the wire `referenceId`.
+    #[must_use]
+    pub fn reference_id(mut self, value: impl Into<String>) -> Self {
+        self.reference_id = Some(value.into());
+        self
+    }
+    /// How urgent it is.
+    #[must_use]
+    pub fn urgency(mut self, value: impl Into<Urgency>) -> Self {
+        self.urgency = Some(value.into());
+        self
+    }
+    /// What the agent is to say. Bounds: at most 2000 characters. On the wire `callScript`.
+    #[must_use]
+    pub fn call_script(mut self, value: impl Into<String>) -> Self {
+        self.call_script = Some(value.into());
+        self
+    }
+    /// Whether the initiator is heard from the beginning. On the wire `startWithInitiatorAudio`.
+    #[must_use]
+    pub fn start_with_initiator_audio(mut self, value: bool) -> Self {
+        self.start_with_initiator_audio = value;
+        self
+    }
+}
+impl StartSipCall {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.called_did;
+            checks
+                .text(rtc_core::validate::Field::new("called_did", "calledDid"), value)
+                .pattern(
+                    rtc_core::validate::pattern::e164,
+                    "a telephone number in E.164 form, such as +15551234567",
+                )
+                .done();
+        }
+        {
+            let value = &self.caller_id_number;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("caller_id_number", "callerIdNumber"),
+                    value,
+                )
+                .pattern(
+                    rtc_core::validate::pattern::e164,
+                    "a telephone number in E.164 form, such as +15551234567",
+                )
+                .done();
+        }
+        {
+            let value = &self.room_name;
+            checks
+                .text(rtc_core::validate::Field::new("room_name", "roomName"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        {
+            let value = &self.initiator_name;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("initiator_name", "initiatorName"),
+                    value,
+                )
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        if let Some(value) = &self.callee_display_name {
+            checks
+                .text(
+                    rtc_core::validate::Field::new(
+                        "callee_display_name",
+                        "calleeDisplayName",
+                    ),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, None, Some(320))
+                .done();
+        }
+        if let Some(value) = &self.call_purpose {
+            checks
+                .text(
+                    rtc_core::validate::Field::new("call_purpose", "callPurpose"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, None, Some(500))
+                .done();
+        }
+        if let Some(value) = &self.call_objective {
+            checks
+                .text(
+                    rtc_core::validate::Field::new("call_objective", "callObjective"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, None, Some(300))
+                .done();
+        }
+        if let Some(value) = &self.reference_id {
+            checks
+                .text(
+                    rtc_core::validate::Field::new("reference_id", "referenceId"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, None, Some(100))
+                .done();
+        }
+        if let Some(value) = &self.urgency {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("urgency", "urgency"),
+                    value.is_known(),
+                    "low, normal, high, urgent",
+                    None,
+                );
+        }
+        if let Some(value) = &self.call_script {
+            checks
+                .text(rtc_core::validate::Field::new("call_script", "callScript"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(2000))
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for StartSipCall {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("start_sip_call");
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/sipcall/outgoingCall");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("calledDid", &self.called_did)
+            .member("callerIdNumber", &self.caller_id_number)
+            .member("roomName", &self.room_name)
+            .member("initiatorName", &self.initiator_name)
+            .optional("calleeDisplayName", self.callee_display_name.as_ref())
+            .optional("callPurpose", self.call_purpose.as_ref())
+            .optional("callObjective", self.call_objective.as_ref())
+            .optional("referenceId", self.reference_id.as_ref())
+            .optional("urgency", self.urgency.as_ref())
+            .optional("callScript", self.call_script.as_ref())
+            .optional(
+                "startWithInitiatorAudio",
+                self.start_with_initiator_audio.then_some(&true),
+            );
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Ends a telephone call. What the service answers is not documented and given as it comes.
+///
+/// `POST /v1/sipcall/{sip_call_id}/end`.
+///
+/// Source: the vendor's tools for agents (MCP) and the vendor's telephony sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct EndSipCall {
+    /// The call: its Call-ID. Bounds: at most 256 characters, visible ASCII, and neither `.` nor `..`. On the wire `sipCallId`.
+    pub sip_call_id: String,
+    /// Why, for the record.
+    pub reason: Option<String>,
+}
+impl EndSipCall {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(sip_call_id: impl Into<String>) -> Self {
+        Self {
+            sip_call_id: sip_call_id.into(),
+            reason: None,
+        }
+    }
+    /// Why, for the record.
+    #[must_use]
+    pub fn reason(mut self, value: impl Into<String>) -> Self {
+        self.reason = Some(value.into());
+        self
+    }
+}
+impl EndSipCall {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.sip_call_id;
+            checks
+                .text(rtc_core::validate::Field::new("sip_call_id", "sipCallId"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    crate::model::pattern::sip_call_id,
+                    "visible ASCII, and neither `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for EndSipCall {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("end_sip_call");
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/sipcall/")
+            .segment(&self.sip_call_id)
+            .path("/end");
+        let body = rtc_core::encode::JsonObject::new()
+            .optional("reason", self.reason.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Puts a telephone call on hold. What the service answers is not documented and given as it comes.
+///
+/// `POST /v1/sipcall/{sip_call_id}/hold`.
+///
+/// Source: the vendor's tools for agents (MCP) and the vendor's telephony sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct HoldSipCall {
+    /// The call: its Call-ID. Bounds: at most 256 characters, visible ASCII, and neither `.` nor `..`. On the wire `sipCallId`.
+    pub sip_call_id: String,
+    /// What the other side is told. On the wire `withMessage`.
+    pub with_message: Option<String>,
+    /// Whether the recording pauses with it. On the wire `pauseRecording`.
+    pub pause_recording: Option<bool>,
+}
+impl HoldSipCall {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(sip_call_id: impl Into<String>) -> Self {
+        Self {
+            sip_call_id: sip_call_id.into(),
+            with_message: None,
+            pause_recording: None,
+        }
+    }
+    /// What the other side is told. On the wire `withMessage`.
+    #[must_use]
+    pub fn with_message(mut self, value: impl Into<String>) -> Self {
+        self.with_message = Some(value.into());
+        self
+    }
+    /// Whether the recording pauses with it. On the wire `pauseRecording`.
+    #[must_use]
+    pub fn pause_recording(mut self, value: bool) -> Self {
+        self.pause_recording = Some(value);
+        self
+    }
+}
+impl HoldSipCall {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.sip_call_id;
+            checks
+                .text(rtc_core::validate::Field::new("sip_call_id", "sipCallId"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    crate::model::pattern::sip_call_id,
+                    "visible ASCII, and neither `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for HoldSipCall {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("hold_sip_call");
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/sipcall/")
+            .segment(&self.sip_call_id)
+            .path("/hold");
+        let body = rtc_core::encode::JsonObject::new()
+            .optional("withMessage", self.with_message.as_ref())
+            .optional("pauseRecording", self.pause_recording.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Takes a telephone call off hold. What the service answers is not documented and given as it comes.
+///
+/// `POST /v1/sipcall/{sip_call_id}/unhold`.
+///
+/// Source: the vendor's tools for agents (MCP) and the vendor's telephony sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct UnholdSipCall {
+    /// The call: its Call-ID. Bounds: at most 256 characters, visible ASCII, and neither `.` nor `..`. On the wire `sipCallId`.
+    pub sip_call_id: String,
+}
+impl UnholdSipCall {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(sip_call_id: impl Into<String>) -> Self {
+        Self {
+            sip_call_id: sip_call_id.into(),
+        }
+    }
+}
+impl UnholdSipCall {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.sip_call_id;
+            checks
+                .text(rtc_core::validate::Field::new("sip_call_id", "sipCallId"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    crate::model::pattern::sip_call_id,
+                    "visible ASCII, and neither `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for UnholdSipCall {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("unhold_sip_call");
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/sipcall/")
+            .segment(&self.sip_call_id)
+            .path("/unhold");
+        let body = rtc_core::encode::JsonObject::new();
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Hands a telephone call over to the agent or to a human. What the service answers is not documented and given as it comes.
+///
+/// `POST /v1/sipcall/{sip_call_id}/switch-source`.
+///
+/// Source: the vendor's tools for agents (MCP) and the vendor's telephony sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SwitchSipSource {
+    /// The call: its Call-ID. Bounds: at most 256 characters, visible ASCII, and neither `.` nor `..`. On the wire `sipCallId`.
+    pub sip_call_id: String,
+    /// To whom. On the wire `targetType`.
+    pub target_type: SipSource,
+    /// The human: a participant of the room. On the wire `humanName`.
+    pub human_name: Option<String>,
+}
+impl SwitchSipSource {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        sip_call_id: impl Into<String>,
+        target_type: impl Into<SipSource>,
+    ) -> Self {
+        Self {
+            sip_call_id: sip_call_id.into(),
+            target_type: target_type.into(),
+            human_name: None,
+        }
+    }
+    /// The human: a participant of the room. On the wire `humanName`.
+    #[must_use]
+    pub fn human_name(mut self, value: impl Into<String>) -> Self {
+        self.human_name = Some(value.into());
+        self
+    }
+}
+impl SwitchSipSource {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.sip_call_id;
+            checks
+                .text(rtc_core::validate::Field::new("sip_call_id", "sipCallId"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    crate::model::pattern::sip_call_id,
+                    "visible ASCII, and neither `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.target_type;
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("target_type", "targetType"),
+                    value.is_known(),
+                    "agent, human",
+                    None,
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for SwitchSipSource {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("switch_sip_source");
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/sipcall/")
+            .segment(&self.sip_call_id)
+            .path("/switch-source");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("targetType", &self.target_type)
+            .optional("humanName", self.human_name.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Lets the agent talk in a telephone call. What the service answers is not documented and given as it comes.
+///
+/// `POST /v1/sipcall/{sip_call_id}/start-agent`.
+///
+/// Source: the vendor's tools for agents (MCP) and the vendor's telephony sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StartSipAgent {
+    /// The call: its Call-ID. Bounds: at most 256 characters, visible ASCII, and neither `.` nor `..`. On the wire `sipCallId`.
+    pub sip_call_id: String,
+}
+impl StartSipAgent {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(sip_call_id: impl Into<String>) -> Self {
+        Self {
+            sip_call_id: sip_call_id.into(),
+        }
+    }
+}
+impl StartSipAgent {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.sip_call_id;
+            checks
+                .text(rtc_core::validate::Field::new("sip_call_id", "sipCallId"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    crate::model::pattern::sip_call_id,
+                    "visible ASCII, and neither `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for StartSipAgent {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("start_sip_agent");
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/sipcall/")
+            .segment(&self.sip_call_id)
+            .path("/start-agent");
+        let body = rtc_core::encode::JsonObject::new();
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Silences the agent of a telephone call. What the service answers is not documented and given as it comes.
+///
+/// `POST /v1/sipcall/{sip_call_id}/stop-agent`.
+///
+/// Source: the vendor's tools for agents (MCP) and the vendor's telephony sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StopSipAgent {
+    /// The call: its Call-ID. Bounds: at most 256 characters, visible ASCII, and neither `.` nor `..`. On the wire `sipCallId`.
+    pub sip_call_id: String,
+}
+impl StopSipAgent {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(sip_call_id: impl Into<String>) -> Self {
+        Self {
+            sip_call_id: sip_call_id.into(),
+        }
+    }
+}
+impl StopSipAgent {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.sip_call_id;
+            checks
+                .text(rtc_core::validate::Field::new("sip_call_id", "sipCallId"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    crate::model::pattern::sip_call_id,
+                    "visible ASCII, and neither `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for StopSipAgent {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("stop_sip_agent");
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/sipcall/")
+            .segment(&self.sip_call_id)
+            .path("/stop-agent");
+        let body = rtc_core::encode::JsonObject::new();
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Offers the caller to be called back. What the service answers is not documented and given as it comes.
+///
+/// `POST /v1/sipcall/{sip_call_id}/offer-callback`.
+///
+/// Source: the vendor's tools for agents (MCP) and the vendor's telephony sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct OfferSipCallback {
+    /// The call: its Call-ID. Bounds: at most 256 characters, visible ASCII, and neither `.` nor `..`. On the wire `sipCallId`.
+    pub sip_call_id: String,
+}
+impl OfferSipCallback {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(sip_call_id: impl Into<String>) -> Self {
+        Self {
+            sip_call_id: sip_call_id.into(),
+        }
+    }
+}
+impl OfferSipCallback {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.sip_call_id;
+            checks
+                .text(rtc_core::validate::Field::new("sip_call_id", "sipCallId"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    crate::model::pattern::sip_call_id,
+                    "visible ASCII, and neither `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for OfferSipCallback {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("offer_sip_callback");
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/sipcall/")
+            .segment(&self.sip_call_id)
+            .path("/offer-callback");
+        let body = rtc_core::encode::JsonObject::new();
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Plays something into a telephone call: a text is spoken, an address is played. What the service answers is not documented and given as it comes.
+///
+/// `POST /v1/sipcall/{sip_call_id}/play`.
+///
+/// Source: the vendor's tools for agents (MCP) and the vendor's telephony sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct PlaySipAudio {
+    /// The call: its Call-ID. Bounds: at most 256 characters, visible ASCII, and neither `.` nor `..`. On the wire `sipCallId`.
+    pub sip_call_id: String,
+    /// The text, or the address of a recording. Bounds: at most 2048 characters, more than white space. On the wire `sourceValue`.
+    pub source_value: String,
+    /// Whether it is played again and again.
+    pub repeat: bool,
+    /// Whether it interrupts what is being played.
+    pub immediately: bool,
+}
+impl PlaySipAudio {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(sip_call_id: impl Into<String>, source_value: impl Into<String>) -> Self {
+        Self {
+            sip_call_id: sip_call_id.into(),
+            source_value: source_value.into(),
+            repeat: false,
+            immediately: true,
+        }
+    }
+    /// Whether it is played again and again.
+    #[must_use]
+    pub fn repeat(mut self, value: bool) -> Self {
+        self.repeat = value;
+        self
+    }
+    /// Whether it interrupts what is being played.
+    #[must_use]
+    pub fn immediately(mut self, value: bool) -> Self {
+        self.immediately = value;
+        self
+    }
+}
+impl PlaySipAudio {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.sip_call_id;
+            checks
+                .text(rtc_core::validate::Field::new("sip_call_id", "sipCallId"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    crate::model::pattern::sip_call_id,
+                    "visible ASCII, and neither `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.source_value;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("source_value", "sourceValue"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, None, Some(2048))
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for PlaySipAudio {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("play_sip_audio");
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/sipcall/")
+            .segment(&self.sip_call_id)
+            .path("/play");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("sourceValue", &self.source_value)
+            .member("loop", &self.repeat)
+            .member("immediately", &self.immediately);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Says whether what is played into a telephone call is heard in the room, too. What the service answers is not documented and given as it comes.
+///
+/// `POST /v1/sipcall/{sip_call_id}/update-play-to-all`.
+///
+/// Source: the vendor's tools for agents (MCP) and the vendor's telephony sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct UpdateSipPlayToAll {
+    /// The call: its Call-ID. Bounds: at most 256 characters, visible ASCII, and neither `.` nor `..`. On the wire `sipCallId`.
+    pub sip_call_id: String,
+    /// Whether it is. On the wire `playToAll`.
+    pub play_to_all: bool,
+}
+impl UpdateSipPlayToAll {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(sip_call_id: impl Into<String>, play_to_all: bool) -> Self {
+        Self {
+            sip_call_id: sip_call_id.into(),
+            play_to_all,
+        }
+    }
+}
+impl UpdateSipPlayToAll {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.sip_call_id;
+            checks
+                .text(rtc_core::validate::Field::new("sip_call_id", "sipCallId"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    crate::model::pattern::sip_call_id,
+                    "visible ASCII, and neither `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for UpdateSipPlayToAll {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("update_sip_play_to_all");
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/sipcall/")
+            .segment(&self.sip_call_id)
+            .path("/update-play-to-all");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("playToAll", &self.play_to_all);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Sets values of the agent's template. What the service answers is not documented and given as it comes.
+///
+/// `POST /v1/sipcall/{sip_call_id}/update-template`.
+///
+/// Source: the vendor's tools for agents (MCP) and the vendor's telephony sample.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct UpdateSipTemplate {
+    /// The call: its Call-ID. Bounds: at most 256 characters, visible ASCII, and neither `.` nor `..`. On the wire `sipCallId`.
+    pub sip_call_id: String,
+    /// An object of at most 50 texts, numbers or booleans by name. On the wire `templateValues`.
+    pub template_values: serde_json::Value,
+}
+impl std::fmt::Debug for UpdateSipTemplate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UpdateSipTemplate")
+            .field("sip_call_id", &self.sip_call_id)
+            .field("template_values", &rtc_core::Secret::default())
+            .finish()
+    }
+}
+impl UpdateSipTemplate {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        sip_call_id: impl Into<String>,
+        template_values: impl Into<serde_json::Value>,
+    ) -> Self {
+        Self {
+            sip_call_id: sip_call_id.into(),
+            template_values: template_values.into(),
+        }
+    }
+}
+impl UpdateSipTemplate {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.sip_call_id;
+            checks
+                .text(rtc_core::validate::Field::new("sip_call_id", "sipCallId"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    crate::model::pattern::sip_call_id,
+                    "visible ASCII, and neither `.` nor `..`",
+                )
+                .done();
+        }
+        crate::model::check_template(self, &mut checks);
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for UpdateSipTemplate {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("update_sip_template");
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/sipcall/")
+            .segment(&self.sip_call_id)
+            .path("/update-template");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("templateValues", &self.template_values);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Pauses the recording of a telephone call. What the service answers is not documented and given as it comes.
+///
+/// `POST /v1/sipcall/{sip_call_id}/pause-recording`.
+///
+/// Source: the vendor's tools for agents (MCP) and the vendor's telephony sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct PauseSipRecording {
+    /// The call: its Call-ID. Bounds: at most 256 characters, visible ASCII, and neither `.` nor `..`. On the wire `sipCallId`.
+    pub sip_call_id: String,
+}
+impl PauseSipRecording {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(sip_call_id: impl Into<String>) -> Self {
+        Self {
+            sip_call_id: sip_call_id.into(),
+        }
+    }
+}
+impl PauseSipRecording {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.sip_call_id;
+            checks
+                .text(rtc_core::validate::Field::new("sip_call_id", "sipCallId"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    crate::model::pattern::sip_call_id,
+                    "visible ASCII, and neither `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for PauseSipRecording {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("pause_sip_recording");
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/sipcall/")
+            .segment(&self.sip_call_id)
+            .path("/pause-recording");
+        let body = rtc_core::encode::JsonObject::new();
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Goes on with the recording of a telephone call. What the service answers is not documented and given as it comes.
+///
+/// `POST /v1/sipcall/{sip_call_id}/resume-recording`.
+///
+/// Source: the vendor's tools for agents (MCP) and the vendor's telephony sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ResumeSipRecording {
+    /// The call: its Call-ID. Bounds: at most 256 characters, visible ASCII, and neither `.` nor `..`. On the wire `sipCallId`.
+    pub sip_call_id: String,
+}
+impl ResumeSipRecording {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(sip_call_id: impl Into<String>) -> Self {
+        Self {
+            sip_call_id: sip_call_id.into(),
+        }
+    }
+}
+impl ResumeSipRecording {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.sip_call_id;
+            checks
+                .text(rtc_core::validate::Field::new("sip_call_id", "sipCallId"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    crate::model::pattern::sip_call_id,
+                    "visible ASCII, and neither `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for ResumeSipRecording {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("resume_sip_recording");
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/sipcall/")
+            .segment(&self.sip_call_id)
+            .path("/resume-recording");
+        let body = rtc_core::encode::JsonObject::new();
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Ends the recording of a telephone call. What the service answers is not documented and given as it comes.
+///
+/// `POST /v1/sipcall/{sip_call_id}/stop-recording`.
+///
+/// Source: the vendor's tools for agents (MCP) and the vendor's telephony sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StopSipRecording {
+    /// The call: its Call-ID. Bounds: at most 256 characters, visible ASCII, and neither `.` nor `..`. On the wire `sipCallId`.
+    pub sip_call_id: String,
+}
+impl StopSipRecording {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(sip_call_id: impl Into<String>) -> Self {
+        Self {
+            sip_call_id: sip_call_id.into(),
+        }
+    }
+}
+impl StopSipRecording {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.sip_call_id;
+            checks
+                .text(rtc_core::validate::Field::new("sip_call_id", "sipCallId"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    crate::model::pattern::sip_call_id,
+                    "visible ASCII, and neither `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for StopSipRecording {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("stop_sip_recording");
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/sipcall/")
+            .segment(&self.sip_call_id)
+            .path("/stop-recording");
+        let body = rtc_core::encode::JsonObject::new();
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Lets an external source send its media into a meeting over WHIP. See `publish_whip` for the next step.
+///
+/// `POST /v1/meetings/{meeting_id}/external-sessions`.
+///
+/// Source: the vendor's familiar-calls sample.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct CreateExternalSession {
+    /// The room. Bounds: at most 256 characters, neither empty nor `.` nor `..`. On the wire `meetingID`.
+    pub meeting_id: String,
+    /// The name that the others see. Bounds: 2 to 10 characters, ASCII letters and digits only. On the wire `displayName`.
+    pub display_name: String,
+    /// As what it takes part.
+    pub role: ExternalRole,
+    /// What it sends.
+    pub ingest: Ingest,
+    /// Anything of your own, as an object.
+    pub metadata: Option<serde_json::Value>,
+    /// One key per logical action: a repeat with the same key and input gives the same answer and has no second effect. Made for each call when not given (unless the client is told not to). Bounds: 8 to 128 bytes, visible ASCII characters only. On the wire `Idempotency-Key`.
+    pub idempotency_key: Option<String>,
+}
+impl std::fmt::Debug for CreateExternalSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CreateExternalSession")
+            .field("meeting_id", &self.meeting_id)
+            .field("display_name", &self.display_name)
+            .field("role", &self.role)
+            .field("ingest", &self.ingest)
+            .field(
+                "metadata",
+                &self.metadata.as_ref().map(|_| rtc_core::Secret::default()),
+            )
+            .field("idempotency_key", &self.idempotency_key)
+            .finish()
+    }
+}
+impl CreateExternalSession {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        meeting_id: impl Into<String>,
+        display_name: impl Into<String>,
+        role: impl Into<ExternalRole>,
+        ingest: impl Into<Ingest>,
+    ) -> Self {
+        Self {
+            meeting_id: meeting_id.into(),
+            display_name: display_name.into(),
+            role: role.into(),
+            ingest: ingest.into(),
+            metadata: None,
+            idempotency_key: None,
+        }
+    }
+    /// Anything of your own, as an object.
+    #[must_use]
+    pub fn metadata(mut self, value: impl Into<serde_json::Value>) -> Self {
+        self.metadata = Some(value.into());
+        self
+    }
+    /// One key per logical action: a repeat with the same key and input gives the same answer and has no second effect. Made for each call when not given (unless the client is told not to). Bounds: 8 to 128 bytes, visible ASCII characters only. On the wire `Idempotency-Key`.
+    #[must_use]
+    pub fn idempotency_key(mut self, value: impl Into<String>) -> Self {
+        self.idempotency_key = Some(value.into());
+        self
+    }
+}
+impl CreateExternalSession {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.meeting_id;
+            checks
+                .text(rtc_core::validate::Field::new("meeting_id", "meetingID"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.display_name;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("display_name", "displayName"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(2), Some(10))
+                .pattern(
+                    rtc_core::validate::pattern::alphanumeric,
+                    "ASCII letters and digits only",
+                )
+                .done();
+        }
+        {
+            let value = &self.role;
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("role", "role"),
+                    value.is_known(),
+                    "host, participant",
+                    None,
+                );
+        }
+        {
+            let value = &self.ingest;
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("ingest", "ingest"),
+                    |checks| value.check(checks),
+                );
+        }
+        if let Some(value) = &self.idempotency_key {
+            checks
+                .text(
+                    rtc_core::validate::Field::new("idempotency_key", "Idempotency-Key"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Bytes, Some(8), Some(128))
+                .pattern(
+                    rtc_core::validate::pattern::visible_ascii,
+                    "visible ASCII characters only",
+                )
+                .done();
+        }
+        crate::model::check_metadata(self, &mut checks);
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for CreateExternalSession {
+    type Output = ExternalSession;
+    const META: Meta = Meta::new("create_external_session")
+        .with_replay(rtc_core::Replay::WithKey("idempotency-key"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn idempotency_key(&self) -> Option<&str> {
+        self.idempotency_key.as_deref()
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/meetings/")
+            .segment(&self.meeting_id)
+            .path("/external-sessions");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("displayName", &self.display_name)
+            .member("role", &self.role)
+            .member("ingest", &self.ingest)
+            .optional("metadata", self.metadata.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Tells how far an external source is.
+///
+/// `GET /v1/meetings/{meeting_id}/external-sessions/{session_id}`.
+///
+/// Source: the vendor's familiar-calls sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GetExternalSession {
+    /// The room. Bounds: at most 256 characters, neither empty nor `.` nor `..`. On the wire `meetingID`.
+    pub meeting_id: String,
+    /// The external source. Bounds: neither empty nor `.` nor `..`. On the wire `sessionID`.
+    pub session_id: String,
+}
+impl GetExternalSession {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(meeting_id: impl Into<String>, session_id: impl Into<String>) -> Self {
+        Self {
+            meeting_id: meeting_id.into(),
+            session_id: session_id.into(),
+        }
+    }
+}
+impl GetExternalSession {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.meeting_id;
+            checks
+                .text(rtc_core::validate::Field::new("meeting_id", "meetingID"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionID"), value)
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for GetExternalSession {
+    type Output = crate::model::ExternalSessionState;
+    const META: Meta = Meta::new("get_external_session")
+        .with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v1/meetings/")
+            .segment(&self.meeting_id)
+            .path("/external-sessions/")
+            .segment(&self.session_id);
+        request.build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_external_session(self, sent, response)
+    }
+}
+/// Takes an external source away. Delete its playbacks first.
+///
+/// `DELETE /v1/meetings/{meeting_id}/external-sessions/{session_id}`.
+///
+/// Source: the vendor's familiar-calls sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DeleteExternalSession {
+    /// The room. Bounds: at most 256 characters, neither empty nor `.` nor `..`. On the wire `meetingID`.
+    pub meeting_id: String,
+    /// The external source. Bounds: neither empty nor `.` nor `..`. On the wire `sessionID`.
+    pub session_id: String,
+    /// Why, for the record.
+    pub reason: Option<String>,
+}
+impl DeleteExternalSession {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(meeting_id: impl Into<String>, session_id: impl Into<String>) -> Self {
+        Self {
+            meeting_id: meeting_id.into(),
+            session_id: session_id.into(),
+            reason: None,
+        }
+    }
+    /// Why, for the record.
+    #[must_use]
+    pub fn reason(mut self, value: impl Into<String>) -> Self {
+        self.reason = Some(value.into());
+        self
+    }
+}
+impl DeleteExternalSession {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.meeting_id;
+            checks
+                .text(rtc_core::validate::Field::new("meeting_id", "meetingID"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.session_id;
+            checks
+                .text(rtc_core::validate::Field::new("session_id", "sessionID"), value)
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for DeleteExternalSession {
+    type Output = ();
+    const META: Meta = Meta::new("delete_external_session")
+        .with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::DELETE, target.base)
+            .path("/v1/meetings/")
+            .segment(&self.meeting_id)
+            .path("/external-sessions/")
+            .segment(&self.session_id);
+        let body = rtc_core::encode::JsonObject::new()
+            .optional("reason", self.reason.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Lets an external viewer watch an external source over WHEP. See `play_whep` for the next step.
+///
+/// `POST /v1/meetings/{meeting_id}/playbacks`.
+///
+/// Source: the vendor's familiar-calls sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct CreatePlayback {
+    /// The room. Bounds: at most 256 characters, neither empty nor `.` nor `..`. On the wire `meetingID`.
+    pub meeting_id: String,
+    /// The external source. Bounds: more than white space. On the wire `sourceSessionID`.
+    pub source_session_id: String,
+    /// What is watched. Bounds: 1 to 2 elements.
+    pub tracks: Vec<TrackKind>,
+    /// One key per logical action: a repeat with the same key and input gives the same answer and has no second effect. Made for each call when not given (unless the client is told not to). Bounds: 8 to 128 bytes, visible ASCII characters only. On the wire `Idempotency-Key`.
+    pub idempotency_key: Option<String>,
+}
+impl CreatePlayback {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        meeting_id: impl Into<String>,
+        source_session_id: impl Into<String>,
+        tracks: impl IntoIterator<Item = impl Into<TrackKind>>,
+    ) -> Self {
+        Self {
+            meeting_id: meeting_id.into(),
+            source_session_id: source_session_id.into(),
+            tracks: tracks.into_iter().map(Into::into).collect(),
+            idempotency_key: None,
+        }
+    }
+    /// One key per logical action: a repeat with the same key and input gives the same answer and has no second effect. Made for each call when not given (unless the client is told not to). Bounds: 8 to 128 bytes, visible ASCII characters only. On the wire `Idempotency-Key`.
+    #[must_use]
+    pub fn idempotency_key(mut self, value: impl Into<String>) -> Self {
+        self.idempotency_key = Some(value.into());
+        self
+    }
+}
+impl CreatePlayback {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.meeting_id;
+            checks
+                .text(rtc_core::validate::Field::new("meeting_id", "meetingID"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.source_session_id;
+            checks
+                .text(
+                    rtc_core::validate::Field::new(
+                        "source_session_id",
+                        "sourceSessionID",
+                    ),
+                    value,
+                )
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        checks
+            .count(
+                rtc_core::validate::Field::new("tracks", "tracks"),
+                self.tracks.len(),
+                Some(1),
+                Some(2),
+                None,
+            );
+        for value in &self.tracks {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("tracks", "tracks"),
+                    value.is_known(),
+                    "audio, video",
+                    None,
+                );
+        }
+        if let Some(value) = &self.idempotency_key {
+            checks
+                .text(
+                    rtc_core::validate::Field::new("idempotency_key", "Idempotency-Key"),
+                    value,
+                )
+                .length(rtc_core::validate::Unit::Bytes, Some(8), Some(128))
+                .pattern(
+                    rtc_core::validate::pattern::visible_ascii,
+                    "visible ASCII characters only",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for CreatePlayback {
+    type Output = Playback;
+    const META: Meta = Meta::new("create_playback")
+        .with_replay(rtc_core::Replay::WithKey("idempotency-key"));
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn idempotency_key(&self) -> Option<&str> {
+        self.idempotency_key.as_deref()
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/meetings/")
+            .segment(&self.meeting_id)
+            .path("/playbacks");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("protocol", &"whep")
+            .member("sourceSessionID", &self.source_session_id)
+            .member("tracks", &self.tracks);
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Takes an external viewer away.
+///
+/// `DELETE /v1/meetings/{meeting_id}/playbacks/{playback_id}`.
+///
+/// Source: the vendor's familiar-calls sample.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DeletePlayback {
+    /// The room. Bounds: at most 256 characters, neither empty nor `.` nor `..`. On the wire `meetingID`.
+    pub meeting_id: String,
+    /// The external viewer. Bounds: neither empty nor `.` nor `..`. On the wire `playbackID`.
+    pub playback_id: String,
+    /// Why, for the record.
+    pub reason: Option<String>,
+}
+impl DeletePlayback {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(meeting_id: impl Into<String>, playback_id: impl Into<String>) -> Self {
+        Self {
+            meeting_id: meeting_id.into(),
+            playback_id: playback_id.into(),
+            reason: None,
+        }
+    }
+    /// Why, for the record.
+    #[must_use]
+    pub fn reason(mut self, value: impl Into<String>) -> Self {
+        self.reason = Some(value.into());
+        self
+    }
+}
+impl DeletePlayback {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.meeting_id;
+            checks
+                .text(rtc_core::validate::Field::new("meeting_id", "meetingID"), value)
+                .length(rtc_core::validate::Unit::Chars, None, Some(256))
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.playback_id;
+            checks
+                .text(rtc_core::validate::Field::new("playback_id", "playbackID"), value)
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for DeletePlayback {
+    type Output = ();
+    const META: Meta = Meta::new("delete_playback").with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::DELETE, target.base)
+            .path("/v1/meetings/")
+            .segment(&self.meeting_id)
+            .path("/playbacks/")
+            .segment(&self.playback_id);
+        let body = rtc_core::encode::JsonObject::new()
+            .optional("reason", self.reason.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Offers media to the WHIP address of an external source and gives the answer. The address comes from an answer: private ones are refused unless the endpoint of the client is private. The account's key is not sent there.
+///
+/// `POST` to the given URL.
+///
+/// Source: the vendor's familiar-calls sample; RFC 9725.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct PublishWhip {
+    /// The address: `ingest.url` of the external source. Bounds: an http or https URL.
+    pub url: String,
+    /// The token for it. On the wire `Authorization`.
+    pub token: rtc_core::Secret,
+    /// The offer of your WebRTC stack. Bounds: a session description, which begins with v=0.
+    pub sdp: String,
+}
+impl std::fmt::Debug for PublishWhip {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PublishWhip")
+            .field("url", &rtc_core::Secret::default())
+            .field("token", &self.token)
+            .field("sdp", &rtc_core::Secret::default())
+            .finish()
+    }
+}
+impl PublishWhip {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        url: impl Into<String>,
+        token: impl Into<rtc_core::Secret>,
+        sdp: impl Into<String>,
+    ) -> Self {
+        Self {
+            url: url.into(),
+            token: token.into(),
+            sdp: sdp.into(),
+        }
+    }
+}
+impl PublishWhip {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.url;
+            checks
+                .text(rtc_core::validate::Field::new("url", "url"), value)
+                .pattern(rtc_core::validate::pattern::http_url, "an http or https URL")
+                .done();
+        }
+        {
+            let value = &self.token;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("token", "Authorization"),
+                    value.expose(),
+                )
+                .not_empty()
+                .done();
+        }
+        {
+            let value = &self.sdp;
+            checks
+                .text(rtc_core::validate::Field::new("sdp", "sdp"), value)
+                .pattern(
+                    crate::model::pattern::sdp,
+                    "a session description, which begins with v=0",
+                )
+                .done();
+        }
+        crate::media::check_url(self, &mut checks);
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for PublishWhip {
+    type Output = crate::media::MediaResource;
+    const META: Meta = Meta::new("publish_whip").with_auth(rtc_core::Auth::Own);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let _ = target;
+        let mut request = RequestBuilder::to(Method::POST, &self.url);
+        {
+            let value = &self.token;
+            request = request
+                .header(
+                    "authorization",
+                    &format!("Bearer {}", rtc_core::encode::WireText::wire_text(value)),
+                );
+        }
+        request.sdp(&self.sdp).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::media::decode_resource(self, sent, response)
+    }
+}
+/// Offers to receive media from the WHEP address of an external viewer and gives the answer.
+///
+/// `POST` to the given URL.
+///
+/// Source: the vendor's familiar-calls sample; the draft of WHEP.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct PlayWhep {
+    /// The address: `endpoint_url` of the external viewer. Bounds: an http or https URL.
+    pub url: String,
+    /// The token for it. On the wire `Authorization`.
+    pub token: rtc_core::Secret,
+    /// The offer of your WebRTC stack. Bounds: a session description, which begins with v=0.
+    pub sdp: String,
+}
+impl std::fmt::Debug for PlayWhep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PlayWhep")
+            .field("url", &rtc_core::Secret::default())
+            .field("token", &self.token)
+            .field("sdp", &rtc_core::Secret::default())
+            .finish()
+    }
+}
+impl PlayWhep {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        url: impl Into<String>,
+        token: impl Into<rtc_core::Secret>,
+        sdp: impl Into<String>,
+    ) -> Self {
+        Self {
+            url: url.into(),
+            token: token.into(),
+            sdp: sdp.into(),
+        }
+    }
+}
+impl PlayWhep {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.url;
+            checks
+                .text(rtc_core::validate::Field::new("url", "url"), value)
+                .pattern(rtc_core::validate::pattern::http_url, "an http or https URL")
+                .done();
+        }
+        {
+            let value = &self.token;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("token", "Authorization"),
+                    value.expose(),
+                )
+                .not_empty()
+                .done();
+        }
+        {
+            let value = &self.sdp;
+            checks
+                .text(rtc_core::validate::Field::new("sdp", "sdp"), value)
+                .pattern(
+                    crate::model::pattern::sdp,
+                    "a session description, which begins with v=0",
+                )
+                .done();
+        }
+        crate::media::check_url(self, &mut checks);
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for PlayWhep {
+    type Output = crate::media::MediaResource;
+    const META: Meta = Meta::new("play_whep").with_auth(rtc_core::Auth::Own);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let _ = target;
+        let mut request = RequestBuilder::to(Method::POST, &self.url);
+        {
+            let value = &self.token;
+            request = request
+                .header(
+                    "authorization",
+                    &format!("Bearer {}", rtc_core::encode::WireText::wire_text(value)),
+                );
+        }
+        request.sdp(&self.sdp).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::media::decode_resource(self, sent, response)
+    }
+}
+/// Tells which payload types a WHEP address uses. Needs no credentials and sends none.
+///
+/// `GET` to the given URL.
+///
+/// Source: the vendor's familiar-calls sample.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GetWhepProfile {
+    /// The address: `endpoint_url` of the external viewer. Bounds: an http or https URL.
+    pub url: String,
+}
+impl std::fmt::Debug for GetWhepProfile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GetWhepProfile")
+            .field("url", &rtc_core::Secret::default())
+            .finish()
+    }
+}
+impl GetWhepProfile {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into() }
+    }
+}
+impl GetWhepProfile {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.url;
+            checks
+                .text(rtc_core::validate::Field::new("url", "url"), value)
+                .pattern(rtc_core::validate::pattern::http_url, "an http or https URL")
+                .done();
+        }
+        crate::media::check_url(self, &mut checks);
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for GetWhepProfile {
+    type Output = crate::media::WhepProfile;
+    const META: Meta = Meta::new("get_whep_profile")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::None);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let _ = target;
+        let request = RequestBuilder::to(Method::GET, &self.url);
+        request.build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::media::decode_profile(self, sent, response)
+    }
+}
+/// Ends what `publish_whip` or `play_whep` began.
+///
+/// `DELETE` to the given URL.
+///
+/// Source: the vendor's familiar-calls sample; RFC 9725.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DeleteMediaResource {
+    /// The address: `resource_url` of their answer. Bounds: an http or https URL.
+    pub url: String,
+    /// The token for it. On the wire `Authorization`.
+    pub token: rtc_core::Secret,
+}
+impl std::fmt::Debug for DeleteMediaResource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeleteMediaResource")
+            .field("url", &rtc_core::Secret::default())
+            .field("token", &self.token)
+            .finish()
+    }
+}
+impl DeleteMediaResource {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(url: impl Into<String>, token: impl Into<rtc_core::Secret>) -> Self {
+        Self {
+            url: url.into(),
+            token: token.into(),
+        }
+    }
+}
+impl DeleteMediaResource {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.url;
+            checks
+                .text(rtc_core::validate::Field::new("url", "url"), value)
+                .pattern(rtc_core::validate::pattern::http_url, "an http or https URL")
+                .done();
+        }
+        {
+            let value = &self.token;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("token", "Authorization"),
+                    value.expose(),
+                )
+                .not_empty()
+                .done();
+        }
+        crate::media::check_url(self, &mut checks);
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for DeleteMediaResource {
+    type Output = ();
+    const META: Meta = Meta::new("delete_media_resource")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Own);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let _ = target;
+        let mut request = RequestBuilder::to(Method::DELETE, &self.url);
+        {
+            let value = &self.token;
+            request = request
+                .header(
+                    "authorization",
+                    &format!("Bearer {}", rtc_core::encode::WireText::wire_text(value)),
+                );
+        }
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Checks a disposable key and tells what it may do.
+///
+/// `POST /v1/mcp/session`.
+///
+/// Source: the vendor's guide for back ends; the vendor's tools for agents (MCP).
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct CheckSession {}
+impl CheckSession {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+impl Default for CheckSession {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl CheckSession {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for CheckSession {
+    type Output = KeySession;
+    const META: Meta = Meta::new("check_session").with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/mcp/session");
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Lists the disposable keys of the account. The answer is not documented: it is given as it comes.
+///
+/// `GET /v1/disposable-keys`.
+///
+/// Source: the vendor's guide for back ends.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListDisposableKeys {}
+impl ListDisposableKeys {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+impl Default for ListDisposableKeys {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl ListDisposableKeys {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for ListDisposableKeys {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("list_disposable_keys")
+        .with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v1/disposable-keys");
+        request.build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Makes, changes or revokes a disposable key. Beside the action the members of the request are not documented: they are sent as you give them, and the answer is given as it comes.
+///
+/// `POST /v1/disposable-keys`.
+///
+/// Source: the vendor's guide for back ends.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ManageDisposableKey {
+    /// What is to be done.
+    pub action: KeyAction,
+    /// The further members of the request, as an object: what the key is limited to (domains, expiry, operations), or which one is meant.
+    pub members: Option<serde_json::Value>,
+}
+impl std::fmt::Debug for ManageDisposableKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ManageDisposableKey")
+            .field("action", &self.action)
+            .field(
+                "members",
+                &self.members.as_ref().map(|_| rtc_core::Secret::default()),
+            )
+            .finish()
+    }
+}
+impl ManageDisposableKey {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(action: impl Into<KeyAction>) -> Self {
+        Self {
+            action: action.into(),
+            members: None,
+        }
+    }
+    /// The further members of the request, as an object: what the key is limited to (domains, expiry, operations), or which one is meant.
+    #[must_use]
+    pub fn members(mut self, value: impl Into<serde_json::Value>) -> Self {
+        self.members = Some(value.into());
+        self
+    }
+}
+impl ManageDisposableKey {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.action;
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("action", "action"),
+                    value.is_known(),
+                    "create, update, revoke",
+                    None,
+                );
+        }
+        crate::model::check_members(self, &mut checks);
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for ManageDisposableKey {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("manage_disposable_key");
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::POST, target.base)
+            .path("/v1/disposable-keys");
+        let body = rtc_core::encode::JsonObject::new()
+            .member("action", &self.action)
+            .members(self.members.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Tells how much a disposable key was used; it is named by its name or by its id. The answer is not documented: it is given as it comes.
+///
+/// `GET /v1/disposable-keys/usage`.
+///
+/// Source: the vendor's guide for back ends.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GetDisposableKeyUsage {
+    /// The name of the key. Bounds: more than white space.
+    pub name: Option<String>,
+    /// The id of the key. Bounds: neither empty nor `.` nor `..`. On the wire `keyId`.
+    pub key_id: Option<String>,
+}
+impl GetDisposableKeyUsage {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self { name: None, key_id: None }
+    }
+    /// The name of the key. Bounds: more than white space.
+    #[must_use]
+    pub fn name(mut self, value: impl Into<String>) -> Self {
+        self.name = Some(value.into());
+        self
+    }
+    /// The id of the key. Bounds: neither empty nor `.` nor `..`. On the wire `keyId`.
+    #[must_use]
+    pub fn key_id(mut self, value: impl Into<String>) -> Self {
+        self.key_id = Some(value.into());
+        self
+    }
+}
+impl Default for GetDisposableKeyUsage {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl GetDisposableKeyUsage {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if let Some(value) = &self.name {
+            checks
+                .text(rtc_core::validate::Field::new("name", "name"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        if let Some(value) = &self.key_id {
+            checks
+                .text(rtc_core::validate::Field::new("key_id", "keyId"), value)
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        if self.name.is_none() && self.key_id.is_none() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("name", "name"),
+                    rtc_core::Rule::Required,
+                    None,
+                    "give the name of the key or its id",
+                );
+        }
+        if self.name.is_some() && self.key_id.is_some() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("key_id", "keyId"),
+                    rtc_core::Rule::Conflict,
+                    None,
+                    "give the name of the key or its id, not both",
+                );
+        }
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for GetDisposableKeyUsage {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("get_disposable_key_usage")
+        .with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let path = crate::endpoint::usage_path(self, target);
+        let mut request = RequestBuilder::new(Method::GET, target.base).path(&path);
+        if let Some(value) = &self.name {
+            request = request
+                .query("name", &rtc_core::encode::WireText::wire_text(value));
+        }
+        request.build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Tells how many disposable keys the account may have. The answer is not documented: it is given as it comes.
+///
+/// `GET /v1/disposable-keys-quota`.
+///
+/// Source: the vendor's guide for back ends.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GetDisposableKeyQuota {}
+impl GetDisposableKeyQuota {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+impl Default for GetDisposableKeyQuota {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl GetDisposableKeyQuota {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl Operation<MediaSfu> for GetDisposableKeyQuota {
+    type Output = crate::model::Raw;
+    const META: Meta = Meta::new("get_disposable_key_quota")
+        .with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, MediaSfu>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/v1/disposable-keys-quota");
+        request.build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_raw(self, sent, response)
+    }
+}
+/// Connects to a room's media server, to control the meeting. Without room and secret: to a Community Edition server, to create or join an event there.
+///
+/// Source: the official SDKs and MediaSFU Open, namespace /media.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ConnectMeeting {
+    /// Where the media server is: `link` of the room. Bounds: an http or https URL.
+    pub link: String,
+    /// The room. Bounds: more than white space. On the wire `apiUserName`.
+    pub room_name: Option<String>,
+    /// The token: `secret` of the room. Bounds: 64 to 64 characters, ASCII letters and digits only. On the wire `apiToken`.
+    pub secret: Option<rtc_core::Secret>,
+    /// The display name to take part under; without it the connection controls the meeting, but is nobody in it. Bounds: 2 to 10 characters, ASCII letters and digits only.
+    pub member: Option<String>,
+    /// As what: a participant when not given.
+    pub islevel: Level,
+}
+impl ConnectMeeting {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(link: impl Into<String>) -> Self {
+        Self {
+            link: link.into(),
+            room_name: None,
+            secret: None,
+            member: None,
+            islevel: Level::Participant,
+        }
+    }
+    /// The room. Bounds: more than white space. On the wire `apiUserName`.
+    #[must_use]
+    pub fn room_name(mut self, value: impl Into<String>) -> Self {
+        self.room_name = Some(value.into());
+        self
+    }
+    /// The token: `secret` of the room. Bounds: 64 to 64 characters, ASCII letters and digits only. On the wire `apiToken`.
+    #[must_use]
+    pub fn secret(mut self, value: impl Into<rtc_core::Secret>) -> Self {
+        self.secret = Some(value.into());
+        self
+    }
+    /// The display name to take part under; without it the connection controls the meeting, but is nobody in it. Bounds: 2 to 10 characters, ASCII letters and digits only.
+    #[must_use]
+    pub fn member(mut self, value: impl Into<String>) -> Self {
+        self.member = Some(value.into());
+        self
+    }
+    /// As what: a participant when not given.
+    #[must_use]
+    pub fn islevel(mut self, value: impl Into<Level>) -> Self {
+        self.islevel = value.into();
+        self
+    }
+}
+impl ConnectMeeting {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.link;
+            checks
+                .text(rtc_core::validate::Field::new("link", "link"), value)
+                .pattern(rtc_core::validate::pattern::http_url, "an http or https URL")
+                .done();
+        }
+        if let Some(value) = &self.room_name {
+            checks
+                .text(rtc_core::validate::Field::new("room_name", "apiUserName"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        if let Some(value) = &self.secret {
+            checks
+                .text(
+                    rtc_core::validate::Field::new("secret", "apiToken"),
+                    value.expose(),
+                )
+                .length(rtc_core::validate::Unit::Chars, Some(64), Some(64))
+                .pattern(
+                    rtc_core::validate::pattern::alphanumeric,
+                    "ASCII letters and digits only",
+                )
+                .done();
+        }
+        if let Some(value) = &self.member {
+            checks
+                .text(rtc_core::validate::Field::new("member", "member"), value)
+                .length(rtc_core::validate::Unit::Chars, Some(2), Some(10))
+                .pattern(
+                    rtc_core::validate::pattern::alphanumeric,
+                    "ASCII letters and digits only",
+                )
+                .done();
+        }
+        {
+            let value = &self.islevel;
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("islevel", "islevel"),
+                    value.is_known(),
+                    "0, 1, 2",
+                    None,
+                );
+        }
+        if self.member.is_some() && self.room_name.is_none() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("room_name", "apiUserName"),
+                    rtc_core::Rule::Required,
+                    None,
+                    "who takes part must name the room",
+                );
+        }
+        if self.room_name.is_some() && self.secret.is_none() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("secret", "apiToken"),
+                    rtc_core::Rule::Required,
+                    None,
+                    "room and secret belong together",
+                );
+        }
+        if self.secret.is_some() && self.room_name.is_none() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("room_name", "apiUserName"),
+                    rtc_core::Rule::Required,
+                    None,
+                    "room and secret belong together",
+                );
+        }
+        checks.finish()
+    }
+}
+/// Switches media of a participant off. The service does not acknowledge it.
+///
+/// Room event `controlMedia`.
+///
+/// Source: the official SDKs and MediaSFU Open, event controlMedia.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ControlMedia {
+    /// The participant's id in the room. Bounds: more than white space. On the wire `participantId`.
+    pub participant_id: String,
+    /// The participant's name. Bounds: more than white space. On the wire `participantName`.
+    pub participant_name: String,
+    /// Which media.
+    pub media: ControlledMedia,
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    pub room_name: Option<String>,
+}
+impl ControlMedia {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        participant_id: impl Into<String>,
+        participant_name: impl Into<String>,
+    ) -> Self {
+        Self {
+            participant_id: participant_id.into(),
+            participant_name: participant_name.into(),
+            media: ControlledMedia::All,
+            room_name: None,
+        }
+    }
+    /// Which media.
+    #[must_use]
+    pub fn media(mut self, value: impl Into<ControlledMedia>) -> Self {
+        self.media = value.into();
+        self
+    }
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    #[must_use]
+    pub fn room_name(mut self, value: impl Into<String>) -> Self {
+        self.room_name = Some(value.into());
+        self
+    }
+}
+impl ControlMedia {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.participant_id;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("participant_id", "participantId"),
+                    value,
+                )
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        {
+            let value = &self.participant_name;
+            checks
+                .text(
+                    rtc_core::validate::Field::new(
+                        "participant_name",
+                        "participantName",
+                    ),
+                    value,
+                )
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        {
+            let value = &self.media;
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("type", "type"),
+                    value.is_known(),
+                    "audio, video, screenshare, chat, all",
+                    None,
+                );
+        }
+        if let Some(value) = &self.room_name {
+            checks
+                .text(rtc_core::validate::Field::new("room_name", "roomName"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl crate::meeting::Command for ControlMedia {
+    const EVENT: &'static str = "controlMedia";
+    const NAME: &'static str = "control_media";
+    type Output = ();
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("participantId", & self
+                .participant_id).member("participantName", & self.participant_name)
+                .member("type", & self.media).optional("roomName", self.room_name
+                .as_ref()).into_value() ?
+            ],
+        )
+    }
+}
+/// Asks a participant to leave the meeting: the official clients obey. The service does not acknowledge it; `remove_participant` has the server do it.
+///
+/// Room event `disconnectUserInitiate`.
+///
+/// Source: the official SDKs and MediaSFU Open, event disconnectUserInitiate.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DisconnectParticipant {
+    /// The participant's name. Bounds: more than white space.
+    pub member: String,
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    pub room_name: Option<String>,
+    /// The participant's id in the room. Bounds: more than white space.
+    pub id: String,
+}
+impl DisconnectParticipant {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(member: impl Into<String>, id: impl Into<String>) -> Self {
+        Self {
+            member: member.into(),
+            room_name: None,
+            id: id.into(),
+        }
+    }
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    #[must_use]
+    pub fn room_name(mut self, value: impl Into<String>) -> Self {
+        self.room_name = Some(value.into());
+        self
+    }
+}
+impl DisconnectParticipant {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.member;
+            checks
+                .text(rtc_core::validate::Field::new("member", "member"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        if let Some(value) = &self.room_name {
+            checks
+                .text(rtc_core::validate::Field::new("room_name", "roomName"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        {
+            let value = &self.id;
+            checks
+                .text(rtc_core::validate::Field::new("id", "id"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl crate::meeting::Command for DisconnectParticipant {
+    const EVENT: &'static str = "disconnectUserInitiate";
+    const NAME: &'static str = "disconnect_participant";
+    type Output = ();
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("member", & self.member)
+                .optional("roomName", self.room_name.as_ref()).member("id", & self.id)
+                .into_value() ?
+            ],
+        )
+    }
+}
+/// Has the server remove a participant from the meeting, and ban if so wanted. The service does not acknowledge it.
+///
+/// Room event `disconnectUser`.
+///
+/// Source: the official SDKs and MediaSFU Open, event disconnectUser.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RemoveParticipant {
+    /// The participant's name. Bounds: more than white space.
+    pub member: String,
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    pub room_name: Option<String>,
+    /// Whether the participant must not come back.
+    pub ban: bool,
+}
+impl RemoveParticipant {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(member: impl Into<String>) -> Self {
+        Self {
+            member: member.into(),
+            room_name: None,
+            ban: false,
+        }
+    }
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    #[must_use]
+    pub fn room_name(mut self, value: impl Into<String>) -> Self {
+        self.room_name = Some(value.into());
+        self
+    }
+    /// Whether the participant must not come back.
+    #[must_use]
+    pub fn ban(mut self, value: bool) -> Self {
+        self.ban = value;
+        self
+    }
+}
+impl RemoveParticipant {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.member;
+            checks
+                .text(rtc_core::validate::Field::new("member", "member"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        if let Some(value) = &self.room_name {
+            checks
+                .text(rtc_core::validate::Field::new("room_name", "roomName"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl crate::meeting::Command for RemoveParticipant {
+    const EVENT: &'static str = "disconnectUser";
+    const NAME: &'static str = "remove_participant";
+    type Output = ();
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("member", & self.member)
+                .optional("roomName", self.room_name.as_ref()).member("ban", & self.ban)
+                .into_value() ?
+            ],
+        )
+    }
+}
+/// Lets somebody in who waits, or refuses. The service does not acknowledge it.
+///
+/// Room event `allowUserIn`.
+///
+/// Source: the official SDKs and MediaSFU Open, event allowUserIn.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct AdmitParticipant {
+    /// The participant's id in the room. Bounds: more than white space. On the wire `participantId`.
+    pub participant_id: String,
+    /// The participant's name. Bounds: more than white space. On the wire `participantName`.
+    pub participant_name: String,
+    /// Whether to let in. On the wire `type`.
+    pub admit: bool,
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    pub room_name: Option<String>,
+}
+impl AdmitParticipant {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        participant_id: impl Into<String>,
+        participant_name: impl Into<String>,
+        admit: bool,
+    ) -> Self {
+        Self {
+            participant_id: participant_id.into(),
+            participant_name: participant_name.into(),
+            admit,
+            room_name: None,
+        }
+    }
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    #[must_use]
+    pub fn room_name(mut self, value: impl Into<String>) -> Self {
+        self.room_name = Some(value.into());
+        self
+    }
+}
+impl AdmitParticipant {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.participant_id;
+            checks
+                .text(
+                    rtc_core::validate::Field::new("participant_id", "participantId"),
+                    value,
+                )
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        {
+            let value = &self.participant_name;
+            checks
+                .text(
+                    rtc_core::validate::Field::new(
+                        "participant_name",
+                        "participantName",
+                    ),
+                    value,
+                )
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        if let Some(value) = &self.room_name {
+            checks
+                .text(rtc_core::validate::Field::new("room_name", "roomName"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl crate::meeting::Command for AdmitParticipant {
+    const EVENT: &'static str = "allowUserIn";
+    const NAME: &'static str = "admit_participant";
+    type Output = ();
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("participantId", & self
+                .participant_id).member("participantName", & self.participant_name)
+                .member("type", & self.admit.to_string()).optional("roomName", self
+                .room_name.as_ref()).into_value() ?
+            ],
+        )
+    }
+}
+/// Says what participants need to use their media. The service does not acknowledge it.
+///
+/// Room event `updateSettingsForRequests`.
+///
+/// Source: the official SDKs and MediaSFU Open, event updateSettingsForRequests.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct UpdateRequestSettings {
+    /// Four values, for sound, picture, shared screen and chat. Bounds: 4 to 4 elements.
+    pub settings: Vec<Permission>,
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    pub room_name: Option<String>,
+}
+impl UpdateRequestSettings {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(settings: impl IntoIterator<Item = impl Into<Permission>>) -> Self {
+        Self {
+            settings: settings.into_iter().map(Into::into).collect(),
+            room_name: None,
+        }
+    }
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    #[must_use]
+    pub fn room_name(mut self, value: impl Into<String>) -> Self {
+        self.room_name = Some(value.into());
+        self
+    }
+}
+impl UpdateRequestSettings {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        checks
+            .count(
+                rtc_core::validate::Field::new("settings", "settings"),
+                self.settings.len(),
+                Some(4),
+                Some(4),
+                None,
+            );
+        for value in &self.settings {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("settings", "settings"),
+                    value.is_known(),
+                    "allow, approval, disallow",
+                    None,
+                );
+        }
+        if let Some(value) = &self.room_name {
+            checks
+                .text(rtc_core::validate::Field::new("room_name", "roomName"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl crate::meeting::Command for UpdateRequestSettings {
+    const EVENT: &'static str = "updateSettingsForRequests";
+    const NAME: &'static str = "update_request_settings";
+    type Output = ();
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("settings", & self.settings)
+                .optional("roomName", self.room_name.as_ref()).into_value() ?
+            ],
+        )
+    }
+}
+/// Names the co-host and what that may do. The service does not acknowledge it.
+///
+/// Room event `updateCoHost`.
+///
+/// Source: the official SDKs and MediaSFU Open, event updateCoHost.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct UpdateCoHost {
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    pub room_name: Option<String>,
+    /// The co-host's name. Bounds: more than white space. On the wire `coHost`.
+    pub co_host: String,
+    /// What that may do. On the wire `coHostResponsibility`.
+    pub co_host_responsibility: Vec<CoHostResponsibility>,
+}
+impl UpdateCoHost {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(co_host: impl Into<String>) -> Self {
+        Self {
+            room_name: None,
+            co_host: co_host.into(),
+            co_host_responsibility: Vec::new(),
+        }
+    }
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    #[must_use]
+    pub fn room_name(mut self, value: impl Into<String>) -> Self {
+        self.room_name = Some(value.into());
+        self
+    }
+    /// What that may do. On the wire `coHostResponsibility`.
+    #[must_use]
+    pub fn co_host_responsibility(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<CoHostResponsibility>>,
+    ) -> Self {
+        self.co_host_responsibility = value.into_iter().map(Into::into).collect();
+        self
+    }
+}
+impl UpdateCoHost {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if let Some(value) = &self.room_name {
+            checks
+                .text(rtc_core::validate::Field::new("room_name", "roomName"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        {
+            let value = &self.co_host;
+            checks
+                .text(rtc_core::validate::Field::new("co_host", "coHost"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        for (index, value) in self.co_host_responsibility.iter().enumerate() {
+            checks
+                .element(
+                    rtc_core::validate::Field::new(
+                        "co_host_responsibility",
+                        "coHostResponsibility",
+                    ),
+                    index,
+                    |checks| value.check(checks),
+                );
+        }
+        checks.finish()
+    }
+}
+impl crate::meeting::Command for UpdateCoHost {
+    const EVENT: &'static str = "updateCoHost";
+    const NAME: &'static str = "update_co_host";
+    type Output = ();
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().optional("roomName", self.room_name
+                .as_ref()).member("coHost", & self.co_host)
+                .member("coHostResponsibility", & self.co_host_responsibility)
+                .into_value() ?
+            ],
+        )
+    }
+}
+/// Sends a message to the chat. The service does not acknowledge it.
+///
+/// Room event `sendMessage`.
+///
+/// Source: the official SDKs and MediaSFU Open, event sendMessage.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SendMessage {
+    /// The message. On the wire `messageObject`.
+    pub message_object: Message,
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    pub room_name: Option<String>,
+}
+impl SendMessage {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(message_object: impl Into<Message>) -> Self {
+        Self {
+            message_object: message_object.into(),
+            room_name: None,
+        }
+    }
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    #[must_use]
+    pub fn room_name(mut self, value: impl Into<String>) -> Self {
+        self.room_name = Some(value.into());
+        self
+    }
+}
+impl SendMessage {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.message_object;
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("message_object", "messageObject"),
+                    |checks| value.check(checks),
+                );
+        }
+        if let Some(value) = &self.room_name {
+            checks
+                .text(rtc_core::validate::Field::new("room_name", "roomName"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl crate::meeting::Command for SendMessage {
+    const EVENT: &'static str = "sendMessage";
+    const NAME: &'static str = "send_message";
+    type Output = ();
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("messageObject", & self
+                .message_object).optional("roomName", self.room_name.as_ref())
+                .into_value() ?
+            ],
+        )
+    }
+}
+/// Starts the recording of the meeting.
+///
+/// Room event `startRecord`.
+///
+/// Source: the official SDKs and MediaSFU Open, event startRecord.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StartRecording {
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    pub room_name: Option<String>,
+    /// How it is made. On the wire `userRecordingParams`.
+    pub user_recording_params: UserRecordingParams,
+}
+impl StartRecording {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(user_recording_params: impl Into<UserRecordingParams>) -> Self {
+        Self {
+            room_name: None,
+            user_recording_params: user_recording_params.into(),
+        }
+    }
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    #[must_use]
+    pub fn room_name(mut self, value: impl Into<String>) -> Self {
+        self.room_name = Some(value.into());
+        self
+    }
+}
+impl StartRecording {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if let Some(value) = &self.room_name {
+            checks
+                .text(rtc_core::validate::Field::new("room_name", "roomName"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        {
+            let value = &self.user_recording_params;
+            checks
+                .nested(
+                    rtc_core::validate::Field::new(
+                        "user_recording_params",
+                        "userRecordingParams",
+                    ),
+                    |checks| value.check(checks),
+                );
+        }
+        checks.finish()
+    }
+}
+impl crate::meeting::Command for StartRecording {
+    const EVENT: &'static str = "startRecord";
+    const NAME: &'static str = "start_recording";
+    type Output = crate::meeting::RecordAck;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().optional("roomName", self.room_name
+                .as_ref()).member("userRecordingParams", & self.user_recording_params)
+                .into_value() ?
+            ],
+        )
+    }
+}
+/// Pauses the recording of the meeting.
+///
+/// Room event `pauseRecord`.
+///
+/// Source: the official SDKs and MediaSFU Open, event pauseRecord.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct PauseRecording {
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    pub room_name: Option<String>,
+}
+impl PauseRecording {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self { room_name: None }
+    }
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    #[must_use]
+    pub fn room_name(mut self, value: impl Into<String>) -> Self {
+        self.room_name = Some(value.into());
+        self
+    }
+}
+impl Default for PauseRecording {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl PauseRecording {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if let Some(value) = &self.room_name {
+            checks
+                .text(rtc_core::validate::Field::new("room_name", "roomName"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl crate::meeting::Command for PauseRecording {
+    const EVENT: &'static str = "pauseRecord";
+    const NAME: &'static str = "pause_recording";
+    type Output = crate::meeting::RecordAck;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().optional("roomName", self.room_name
+                .as_ref()).into_value() ?
+            ],
+        )
+    }
+}
+/// Goes on with the recording of the meeting.
+///
+/// Room event `resumeRecord`.
+///
+/// Source: the official SDKs and MediaSFU Open, event resumeRecord.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ResumeRecording {
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    pub room_name: Option<String>,
+    /// How it is made. On the wire `userRecordingParams`.
+    pub user_recording_params: UserRecordingParams,
+}
+impl ResumeRecording {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(user_recording_params: impl Into<UserRecordingParams>) -> Self {
+        Self {
+            room_name: None,
+            user_recording_params: user_recording_params.into(),
+        }
+    }
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    #[must_use]
+    pub fn room_name(mut self, value: impl Into<String>) -> Self {
+        self.room_name = Some(value.into());
+        self
+    }
+}
+impl ResumeRecording {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if let Some(value) = &self.room_name {
+            checks
+                .text(rtc_core::validate::Field::new("room_name", "roomName"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        {
+            let value = &self.user_recording_params;
+            checks
+                .nested(
+                    rtc_core::validate::Field::new(
+                        "user_recording_params",
+                        "userRecordingParams",
+                    ),
+                    |checks| value.check(checks),
+                );
+        }
+        checks.finish()
+    }
+}
+impl crate::meeting::Command for ResumeRecording {
+    const EVENT: &'static str = "resumeRecord";
+    const NAME: &'static str = "resume_recording";
+    type Output = crate::meeting::RecordAck;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().optional("roomName", self.room_name
+                .as_ref()).member("userRecordingParams", & self.user_recording_params)
+                .into_value() ?
+            ],
+        )
+    }
+}
+/// Ends the recording of the meeting.
+///
+/// Room event `stopRecord`.
+///
+/// Source: the official SDKs and MediaSFU Open, event stopRecord.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StopRecording {
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    pub room_name: Option<String>,
+}
+impl StopRecording {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self { room_name: None }
+    }
+    /// The room; the one that was connected to when not given. Bounds: more than white space. On the wire `roomName`.
+    #[must_use]
+    pub fn room_name(mut self, value: impl Into<String>) -> Self {
+        self.room_name = Some(value.into());
+        self
+    }
+}
+impl Default for StopRecording {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl StopRecording {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if let Some(value) = &self.room_name {
+            checks
+                .text(rtc_core::validate::Field::new("room_name", "roomName"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl crate::meeting::Command for StopRecording {
+    const EVENT: &'static str = "stopRecord";
+    const NAME: &'static str = "stop_recording";
+    type Output = crate::meeting::RecordAck;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().optional("roomName", self.room_name
+                .as_ref()).into_value() ?
+            ],
+        )
+    }
+}
+/// Creates an event on a Community Edition server.
+///
+/// Room event `createRoom`.
+///
+/// Source: the official SDKs and MediaSFU Open, event createRoom.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct CreateEventRoom {
+    /// The id of the event, of your own: `m` and digits. Bounds: more than white space. On the wire `eventID`.
+    pub event_id: String,
+    /// How long it lives, in minutes. Bounds: at least 1.
+    pub duration: u32,
+    /// How many participants it holds. Bounds: at least 1.
+    pub capacity: u32,
+    /// The display name. Bounds: more than white space. On the wire `userName`.
+    pub user_name: String,
+    /// When it begins, in milliseconds since 1970. Bounds: at least 100000000000. On the wire `scheduledDate`.
+    pub scheduled_date: Option<u64>,
+    /// The host's code. On the wire `secureCode`.
+    pub secure_code: Option<rtc_core::Secret>,
+    /// Whether participants wait until the host lets them in. On the wire `waitRoom`.
+    pub wait_room: Option<bool>,
+    /// What may be recorded. On the wire `recordingParams`.
+    pub recording_params: Option<RecordingParams>,
+    /// How the meeting behaves. On the wire `eventRoomParams`.
+    pub event_room_params: Option<MeetingRoomParams>,
+    /// The camera, by its device id. On the wire `videoPreference`.
+    pub video_preference: Option<String>,
+    /// The microphone, by its device id. On the wire `audioPreference`.
+    pub audio_preference: Option<String>,
+    /// The loudspeaker, by its device id. On the wire `audioOutputPreference`.
+    pub audio_output_preference: Option<String>,
+    /// The cloud's page of the room, where there is one. On the wire `mediasfuURL`.
+    pub mediasfu_url: Option<rtc_core::Secret>,
+}
+impl CreateEventRoom {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        event_id: impl Into<String>,
+        duration: u32,
+        capacity: u32,
+        user_name: impl Into<String>,
+    ) -> Self {
+        Self {
+            event_id: event_id.into(),
+            duration,
+            capacity,
+            user_name: user_name.into(),
+            scheduled_date: None,
+            secure_code: None,
+            wait_room: None,
+            recording_params: None,
+            event_room_params: None,
+            video_preference: None,
+            audio_preference: None,
+            audio_output_preference: None,
+            mediasfu_url: None,
+        }
+    }
+    /// When it begins, in milliseconds since 1970. Bounds: at least 100000000000. On the wire `scheduledDate`.
+    #[must_use]
+    pub fn scheduled_date(mut self, value: u64) -> Self {
+        self.scheduled_date = Some(value);
+        self
+    }
+    /// The host's code. On the wire `secureCode`.
+    #[must_use]
+    pub fn secure_code(mut self, value: impl Into<rtc_core::Secret>) -> Self {
+        self.secure_code = Some(value.into());
+        self
+    }
+    /// Whether participants wait until the host lets them in. On the wire `waitRoom`.
+    #[must_use]
+    pub fn wait_room(mut self, value: bool) -> Self {
+        self.wait_room = Some(value);
+        self
+    }
+    /// What may be recorded. On the wire `recordingParams`.
+    #[must_use]
+    pub fn recording_params(mut self, value: impl Into<RecordingParams>) -> Self {
+        self.recording_params = Some(value.into());
+        self
+    }
+    /// How the meeting behaves. On the wire `eventRoomParams`.
+    #[must_use]
+    pub fn event_room_params(mut self, value: impl Into<MeetingRoomParams>) -> Self {
+        self.event_room_params = Some(value.into());
+        self
+    }
+    /// The camera, by its device id. On the wire `videoPreference`.
+    #[must_use]
+    pub fn video_preference(mut self, value: impl Into<String>) -> Self {
+        self.video_preference = Some(value.into());
+        self
+    }
+    /// The microphone, by its device id. On the wire `audioPreference`.
+    #[must_use]
+    pub fn audio_preference(mut self, value: impl Into<String>) -> Self {
+        self.audio_preference = Some(value.into());
+        self
+    }
+    /// The loudspeaker, by its device id. On the wire `audioOutputPreference`.
+    #[must_use]
+    pub fn audio_output_preference(mut self, value: impl Into<String>) -> Self {
+        self.audio_output_preference = Some(value.into());
+        self
+    }
+    /// The cloud's page of the room, where there is one. On the wire `mediasfuURL`.
+    #[must_use]
+    pub fn mediasfu_url(mut self, value: impl Into<rtc_core::Secret>) -> Self {
+        self.mediasfu_url = Some(value.into());
+        self
+    }
+}
+impl CreateEventRoom {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.event_id;
+            checks
+                .text(rtc_core::validate::Field::new("event_id", "eventID"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        {
+            let value = &self.duration;
+            checks
+                .range(
+                    rtc_core::validate::Field::new("duration", "duration"),
+                    *value,
+                    Some(1),
+                    None,
+                    None,
+                );
+        }
+        {
+            let value = &self.capacity;
+            checks
+                .range(
+                    rtc_core::validate::Field::new("capacity", "capacity"),
+                    *value,
+                    Some(1),
+                    None,
+                    None,
+                );
+        }
+        {
+            let value = &self.user_name;
+            checks
+                .text(rtc_core::validate::Field::new("user_name", "userName"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        if let Some(value) = &self.scheduled_date {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("scheduled_date", "scheduledDate"),
+                    *value,
+                    Some(100000000000),
+                    None,
+                    None,
+                );
+        }
+        if let Some(value) = &self.recording_params {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new(
+                        "recording_params",
+                        "recordingParams",
+                    ),
+                    |checks| value.check(checks),
+                );
+        }
+        if let Some(value) = &self.event_room_params {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new(
+                        "event_room_params",
+                        "eventRoomParams",
+                    ),
+                    |checks| value.check(checks),
+                );
+        }
+        checks.finish()
+    }
+}
+impl crate::meeting::Command for CreateEventRoom {
+    const EVENT: &'static str = "createRoom";
+    const NAME: &'static str = "create_event_room";
+    type Output = crate::meeting::EventRoom;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("eventID", & self.event_id)
+                .member("duration", & self.duration).member("capacity", & self.capacity)
+                .member("userName", & self.user_name).optional("scheduledDate", self
+                .scheduled_date.as_ref()).optional("secureCode", self.secure_code
+                .as_ref()).optional("waitRoom", self.wait_room.as_ref())
+                .optional("recordingParams", self.recording_params.as_ref())
+                .optional("eventRoomParams", self.event_room_params.as_ref())
+                .optional("videoPreference", self.video_preference.as_ref())
+                .optional("audioPreference", self.audio_preference.as_ref())
+                .optional("audioOutputPreference", self.audio_output_preference.as_ref())
+                .optional("mediasfuURL", self.mediasfu_url.as_ref()).into_value() ?
+            ],
+        )
+    }
+}
+/// Joins an event on a Community Edition server.
+///
+/// Room event `joinEventRoom`.
+///
+/// Source: the official SDKs and MediaSFU Open, event joinEventRoom.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct JoinEventRoom {
+    /// The id of the event, of your own: `m` and digits. Bounds: more than white space. On the wire `eventID`.
+    pub event_id: String,
+    /// The display name. Bounds: more than white space. On the wire `userName`.
+    pub user_name: String,
+    /// The host's code. On the wire `secureCode`.
+    pub secure_code: Option<rtc_core::Secret>,
+    /// The camera, by its device id. On the wire `videoPreference`.
+    pub video_preference: Option<String>,
+    /// The microphone, by its device id. On the wire `audioPreference`.
+    pub audio_preference: Option<String>,
+    /// The loudspeaker, by its device id. On the wire `audioOutputPreference`.
+    pub audio_output_preference: Option<String>,
+}
+impl JoinEventRoom {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(event_id: impl Into<String>, user_name: impl Into<String>) -> Self {
+        Self {
+            event_id: event_id.into(),
+            user_name: user_name.into(),
+            secure_code: None,
+            video_preference: None,
+            audio_preference: None,
+            audio_output_preference: None,
+        }
+    }
+    /// The host's code. On the wire `secureCode`.
+    #[must_use]
+    pub fn secure_code(mut self, value: impl Into<rtc_core::Secret>) -> Self {
+        self.secure_code = Some(value.into());
+        self
+    }
+    /// The camera, by its device id. On the wire `videoPreference`.
+    #[must_use]
+    pub fn video_preference(mut self, value: impl Into<String>) -> Self {
+        self.video_preference = Some(value.into());
+        self
+    }
+    /// The microphone, by its device id. On the wire `audioPreference`.
+    #[must_use]
+    pub fn audio_preference(mut self, value: impl Into<String>) -> Self {
+        self.audio_preference = Some(value.into());
+        self
+    }
+    /// The loudspeaker, by its device id. On the wire `audioOutputPreference`.
+    #[must_use]
+    pub fn audio_output_preference(mut self, value: impl Into<String>) -> Self {
+        self.audio_output_preference = Some(value.into());
+        self
+    }
+}
+impl JoinEventRoom {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.event_id;
+            checks
+                .text(rtc_core::validate::Field::new("event_id", "eventID"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        {
+            let value = &self.user_name;
+            checks
+                .text(rtc_core::validate::Field::new("user_name", "userName"), value)
+                .pattern(rtc_core::validate::pattern::not_blank, "more than white space")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl crate::meeting::Command for JoinEventRoom {
+    const EVENT: &'static str = "joinEventRoom";
+    const NAME: &'static str = "join_event_room";
+    type Output = crate::meeting::EventRoom;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("eventID", & self.event_id)
+                .member("userName", & self.user_name).optional("secureCode", self
+                .secure_code.as_ref()).optional("videoPreference", self.video_preference
+                .as_ref()).optional("audioPreference", self.audio_preference.as_ref())
+                .optional("audioOutputPreference", self.audio_output_preference.as_ref())
+                .into_value() ?
+            ],
+        )
+    }
+}
+/// Tells whether a connection to a meeting may be tried, by how many failed before. Sends nothing.
+///
+/// Source: the official SDKs: 10 failures in 3 hours.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct CheckLimits {}
+impl CheckLimits {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+impl Default for CheckLimits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl CheckLimits {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
     }
 }
 /// Tells the URL that a link stands for: the cloud's, or that of a Community Edition server. Sends nothing.

@@ -11,12 +11,35 @@ use serde_json::{Map, Value};
 use crate::credentials::MediaSfu;
 use crate::error::MediaSfuError;
 
+mod compat;
+mod external;
+mod raw;
 mod scrub;
+
+pub(crate) use external::decode_external_session;
+pub use external::{ExternalSessionState, IpRange};
+pub use raw::Raw;
+pub(crate) use raw::{check_members, check_metadata, check_template, decode_raw, decode_sip_call};
 
 use scrub::{clip, scrub};
 
+/// Forms of this provider alone.
+pub(crate) mod pattern {
+    /// The Call-ID of a telephone call, which is one segment of a path.
+    pub(crate) fn sip_call_id(text: &str) -> bool {
+        !matches!(text, "" | "." | "..") && text.bytes().all(|b| b.is_ascii_graphic())
+    }
+
+    /// A session description.
+    pub(crate) fn sdp(text: &str) -> bool {
+        text.starts_with("v=0")
+    }
+}
+
 /// The longest text of an error, in characters.
 const MESSAGE_LIMIT: usize = 512;
+/// The longest code of an error, in characters.
+const CODE_LIMIT: usize = 64;
 /// The longest excerpt of a body, in characters.
 const BODY_LIMIT: usize = 2048;
 
@@ -169,15 +192,22 @@ pub(crate) fn refusal(operation: &'static str, response: &Response<Bytes>) -> Op
         return None;
     }
     let parsed: Option<Value> = serde_json::from_slice(body).ok();
+    let code = parsed.as_ref().and_then(|body| text_of(body.get("code")?.clone()));
+    let code = code.map(|code| clip(&scrub(&code), CODE_LIMIT)).filter(|code| !code.is_empty());
     let words = parsed.as_ref().and_then(Value::as_object).and_then(error_text);
     // Scrubbed before it is cut: half a credential would not be known as one.
-    let message = words.map(|text| clip(&scrub(&text), MESSAGE_LIMIT));
+    let message = words.map(|text| said(&text));
     let shown = match &parsed {
         Some(value) => Cow::Owned(compact(value)),
         None => String::from_utf8_lossy(body),
     };
     let body = clip(&scrub(&shown), BODY_LIMIT);
-    Some(MediaSfuError::Api { operation, status, message: message.filter(|m| !m.is_empty()), body })
+    Some(MediaSfuError::Api { operation, status, code, message: message.filter(|m| !m.is_empty()), body })
+}
+
+/// The service's words without what looks like a credential, at most as much of them as an error shows.
+pub(crate) fn said(text: &str) -> String {
+    clip(&scrub(text), MESSAGE_LIMIT)
 }
 
 /// The one member that can turn a success into a refusal.
@@ -221,6 +251,24 @@ fn compact(value: &Value) -> String {
     value.to_string()
 }
 
+/// Whether a member of this name, in small letters, holds a secret.
+fn is_secret(name: &str) -> bool {
+    const PARTS: [&str; 9] = [
+        "secret",
+        "token",
+        "securecode",
+        "passcode",
+        "password",
+        "apikey",
+        // They end with a token, or are known to nobody else.
+        "publicurl",
+        "mediasfuurl",
+        "webhookurl",
+    ];
+    // `sec` is the token of a room, where somebody joins it.
+    name == "sec" || name.ends_with("pin") || PARTS.iter().any(|part| name.contains(part))
+}
+
 fn hide(value: &mut Value) {
     match value {
         Value::Object(members) => {
@@ -228,8 +276,7 @@ fn hide(value: &mut Value) {
                 // `apiKey`, `api_key` and `API-Key` are one name.
                 let letters = name.chars().filter(char::is_ascii_alphanumeric);
                 let name: String = letters.map(|c| c.to_ascii_lowercase()).collect();
-                let secret = ["secret", "token", "securecode", "publicurl", "passcode", "password", "apikey"];
-                if secret.iter().any(|part| name.contains(part)) && !member.is_null() {
+                if is_secret(&name) && !member.is_null() {
                     *member = REDACTED.into();
                 } else {
                     hide(member);

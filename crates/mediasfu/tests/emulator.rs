@@ -218,6 +218,17 @@ async fn quirks_of_the_service_are_borne() {
     let error = client.create_room(request()).await.unwrap_err();
     assert_eq!(refused(&error), (ErrorKind::Other, Some(200), Some("Room creation rejected.")));
     assert!(matches!(error.service(), Some(MediaSfuError::Api { .. })));
+    assert_eq!(
+        quirks(&emulator, json!({ "aliases": true, "bare": true, "error_as_message": true })).await,
+        200
+    );
+    for _ in 0..4 {
+        let room = client.create_room(request()).await.unwrap();
+        assert!(room.room_name.starts_with('s') && room.success && room.message.is_none(), "{room:?}");
+    }
+    let error = client.join_room(JoinRoom::new("s0", "guest1")).await.unwrap_err();
+    assert_eq!(error.detail(), Some("The event room does not exist."));
+    assert_eq!(quirks(&emulator, json!({ "calls": true, "success_false": true })).await, 200);
     assert_eq!(quirks(&emulator, json!({ "no_such_quirk": true })).await, 400);
     assert_eq!(emulator.state()["mediasfu"]["quirks"]["success_false"], json!(true));
 }
@@ -225,7 +236,7 @@ async fn quirks_of_the_service_are_borne() {
 #[tokio::test]
 async fn state_can_be_given() {
     let emulator = Emulator::start().await.unwrap();
-    let rooms = json!({ "sLobby": { "input": {}, "secrets": [], "ends_at": u64::MAX } });
+    let rooms = json!({ "sLobby": { "input": {}, "entries": [], "ends_at": u64::MAX } });
     emulator.seed(json!({ "mediasfu": { "rooms": rooms } })).unwrap();
     let client = builder(&emulator).build().unwrap();
     assert_eq!(client.join_room(JoinRoom::new("sLobby", "guest1")).await.unwrap().room_name, "sLobby");

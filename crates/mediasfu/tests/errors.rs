@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mediasfu::{Client, ClientBuilder, CreateRoom, Credentials, JoinRoom};
+use mediasfu::{Client, ClientBuilder, CreateRoom, Credentials, JoinRoom, ServerKind};
 use mockito::Server;
 use rtc_core::{ErrorKind, RetryPolicy};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -20,6 +20,11 @@ fn builder(endpoint: &str) -> ClientBuilder {
     Client::builder(Credentials::new("apiUser123", KEY))
         .endpoint(endpoint)
         .retry(RetryPolicy::default().with_base(Duration::from_millis(1)))
+}
+
+/// The cloud at this address, which knows keys; a Community Edition does not. Only keys of the input are sent.
+fn cloud(endpoint: &str) -> ClientBuilder {
+    builder(endpoint).server(ServerKind::Cloud).idempotency_keys(false)
 }
 
 fn request() -> CreateRoom {
@@ -102,7 +107,7 @@ async fn each_fault_has_its_kind_and_a_call_without_a_key_is_sent_once() {
 #[tokio::test]
 async fn with_a_key_a_lost_answer_is_asked_for_again() {
     let (address, count) = broken(Broken::Closes).await;
-    let client = builder(&format!("http://{address}")).build().unwrap();
+    let client = cloud(&format!("http://{address}")).build().unwrap();
     let error = client.create_room(keyed()).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts(), count.load(Ordering::SeqCst)), (ErrorKind::Connection, 3, 3));
     let join = JoinRoom::new("s1", "guest1");
@@ -135,8 +140,8 @@ async fn what_may_be_repeated_is_and_nothing_else() {
         for (request, attempts) in [(request(), without_key), (keyed(), with_key)] {
             let mut server = Server::new_async().await;
             let mock =
-                server.mock("POST", "/createRoom").with_status(status).expect(attempts).create_async().await;
-            let client = builder(&server.url()).build().unwrap();
+                server.mock("POST", "/v1/rooms/").with_status(status).expect(attempts).create_async().await;
+            let client = cloud(&server.url()).build().unwrap();
             let error = client.create_room(request).await.unwrap_err();
             assert_eq!(error.attempts() as usize, attempts, "{status}");
             mock.assert_async().await;
@@ -152,9 +157,9 @@ async fn a_repeat_carries_the_same_key_and_body() {
             mockito::Matcher::PartialJsonString(r#"{"action":"create","userName":"hostUser"}"#.into()),
         )
     };
-    let busy = common(server.mock("POST", "/createRoom")).with_status(503).expect(1).create_async().await;
-    let good = common(server.mock("POST", "/createRoom")).with_body(ROOM).expect(1).create_async().await;
-    let reply = builder(&server.url()).build().unwrap().create_room(keyed()).reply().await.unwrap();
+    let busy = common(server.mock("POST", "/v1/rooms/")).with_status(503).expect(1).create_async().await;
+    let good = common(server.mock("POST", "/v1/rooms/")).with_body(ROOM).expect(1).create_async().await;
+    let reply = cloud(&server.url()).build().unwrap().create_room(keyed()).reply().await.unwrap();
     assert_eq!((reply.attempts, reply.output.room_name.as_str()), (2, "s1"));
     busy.assert_async().await;
     good.assert_async().await;

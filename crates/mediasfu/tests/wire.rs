@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail a test, too")]
 
 use mediasfu::{
-    BufferType, ChatPermission, Client, ClientBuilder, CreateRoom, Credentials, EventType, JoinRoom, Level,
-    MediaSfuError, MediaType, MeetingRoomParams, Orientation, Permission, RecordingParams, Region,
-    Resolution, SafeRoomAction, ServerKind, SipDirection,
+    BufferType, ChatPermission, Client, ClientBuilder, CreateRoom, Credentials, DeleteRoom, EventType,
+    JoinRoom, Level, ListDisposableKeys, ListRooms, MediaSfuError, MediaType, MeetingRoomParams, Orientation,
+    Permission, RecordingParams, Region, Resolution, SafeRoomAction, ServerKind, SipDirection,
 };
 use rtc_core::http::Request;
 use rtc_core::testing::ScriptedTransport;
@@ -51,7 +51,7 @@ async fn the_smallest_room() {
     assert_eq!(sent.headers()["authorization"], format!("Bearer {USER}:{KEY}").as_str());
     assert!(sent.headers()["authorization"].is_sensitive());
     assert_eq!(sent.headers()["content-type"], "application/json");
-    assert!(!sent.headers().contains_key("idempotency-key"));
+    assert!(sent.headers()["idempotency-key"].to_str().unwrap().starts_with("rtc-"), "made for the call");
     assert_eq!(
         body(&sent),
         json!({"action": "create", "userName": "hostUser", "duration": 60, "capacity": 10})
@@ -185,8 +185,13 @@ async fn the_host_or_the_switch_decides_about_the_path() {
         ("http://127.0.0.1:18080/", None, "http://127.0.0.1:18080/createRoom"),
         ("http://127.0.0.1:18080", Some(ServerKind::Cloud), "http://127.0.0.1:18080/v1/rooms/"),
         ("https://mediasfu.com", Some(ServerKind::Community), "https://mediasfu.com/createRoom"),
-        ("https://evil.example/mediasfu.com", None, "https://evil.example/mediasfu.com/createRoom"),
-        ("https://mediasfu.com.evil.example", None, "https://mediasfu.com.evil.example/createRoom"),
+        ("https://ce.example.com/v1/rooms/", None, "https://ce.example.com/v1/rooms/createRoom"),
+        ("http://127.0.0.1:1/a/v1/rooms", Some(ServerKind::Cloud), "http://127.0.0.1:1/a/v1/rooms/"),
+        (
+            "https://mediasfu.com.own.example",
+            Some(ServerKind::Community),
+            "https://mediasfu.com.own.example/createRoom",
+        ),
         ("https://notmediasfu.com", None, "https://notmediasfu.com/createRoom"),
     ] {
         let configure = |b: ClientBuilder| {
@@ -195,6 +200,53 @@ async fn the_host_or_the_switch_decides_about_the_path() {
         };
         assert_eq!(sent(configure, request()).await.uri().to_string(), url, "{endpoint}");
     }
+}
+
+#[tokio::test]
+async fn without_the_slash_at_its_end() {
+    for (endpoint, url) in [
+        ("", "https://mediasfu.com/v1/rooms"),
+        ("https://eu.mediasfu.com/v1/rooms/", "https://eu.mediasfu.com/v1/rooms"),
+        ("https://ce.example.com", "https://ce.example.com/createRoom"),
+    ] {
+        let plain = sent(|b| b.endpoint(endpoint).trailing_slash(false), request()).await;
+        assert_eq!(plain.uri().to_string(), url);
+    }
+    let transport = ScriptedTransport::new().json(200, ROOM).json(200, "{}");
+    let client = builder(&transport).trailing_slash(false).build().unwrap();
+    client.join_room(JoinRoom::new("s1", "guest1")).await.unwrap();
+    client.delete_room(DeleteRoom::new("s1")).await.unwrap();
+    assert!(transport.requests().iter().all(|request| request.uri().path() == "/v1/rooms"));
+}
+
+#[tokio::test]
+async fn a_base_that_names_the_rooms_is_good_for_all_calls() {
+    let transport = (0..3).fold(ScriptedTransport::new(), |script, _| script.json(200, "{}"));
+    let client = builder(&transport).endpoint("https://eu.mediasfu.com/v1/rooms/").build().unwrap();
+    client.list_rooms(ListRooms::new()).await.unwrap();
+    client.list_disposable_keys(ListDisposableKeys::new()).await.unwrap();
+    client.delete_room(DeleteRoom::new("s1")).await.unwrap();
+    let paths: Vec<_> = transport.requests().iter().map(|request| request.uri().path().to_owned()).collect();
+    assert_eq!(paths, ["/v1/rooms", "/v1/disposable-keys", "/v1/rooms/"]);
+}
+
+#[tokio::test]
+async fn the_defaults_of_an_official_sdk() {
+    let defaults = json!({
+        "action": "create", "userName": "hostUser", "duration": 60, "capacity": 10, "recordOnly": false,
+        "safeRoom": false, "autoStartSafeRoom": false, "safeRoomAction": "kick", "dataBuffer": false,
+        "bufferType": "all", "supportSIP": false, "directionSIP": "both", "preferPCMA": false,
+        "supportTranslation": false, "translationConfigNickName": "", "supportFlexRoom": false,
+        "supportMaxRoom": false,
+    });
+    assert_eq!(body(&sent(|b| b, request().with_sdk_defaults()).await), defaults);
+    // What was told stays, before and after.
+    let told = request().safe_room(true).buffer_type(BufferType::Audio).with_sdk_defaults().support_sip(true);
+    let mut expected = defaults;
+    expected["safeRoom"] = json!(true);
+    expected["bufferType"] = json!("audio");
+    expected["supportSIP"] = json!(true);
+    assert_eq!(body(&sent(|b| b, told).await), expected);
 }
 
 #[tokio::test]

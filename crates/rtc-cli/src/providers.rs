@@ -39,12 +39,13 @@ pub(crate) use configure;
 
 /// Runs an operation by the provider's and the operation's name.
 pub(crate) async fn run(provider: &str, operation: &str, input: Input, run: &Run) -> Outcome {
+    // On the heap: one future would else have room for the largest of all providers.
     let outcome = match provider {
-        "enablex" => enablex::run(operation, input, run).await,
-        "kvs-signaling" => kvs_signaling::run(operation, input, run).await,
-        "mediasfu" => mediasfu::run(operation, input, run).await,
-        "opentok" => opentok::run(operation, input, run).await,
-        "sora-rpc" => sora_rpc::run(operation, input, run).await,
+        "enablex" => Box::pin(enablex::run(operation, input, run)).await,
+        "kvs-signaling" => Box::pin(kvs_signaling::run(operation, input, run)).await,
+        "mediasfu" => Box::pin(mediasfu::run(operation, input, run)).await,
+        "opentok" => Box::pin(opentok::run(operation, input, run)).await,
+        "sora-rpc" => Box::pin(sora_rpc::run(operation, input, run)).await,
         _ => return Outcome::unknown("provider", format!("there is no provider {provider:?}")),
     };
     outcome.unwrap_or_else(|| {

@@ -61,7 +61,7 @@ pub async fn run(out: &mut (dyn Write + Send), color: bool) -> Result<(), String
         .map_err(|e| e.to_string())?;
     let mut stage = Stage { emulator: &emulator, out, color, steps: 0 };
     story!(stage, "OpenTok: a session and a token for the host", opentok::play);
-    story!(stage, "MediaSFU: a room, a guest and a call made twice", mediasfu::play);
+    story!(stage, "MediaSFU: one room with all kinds of care", mediasfu::play);
     story!(stage, "Kinesis Video Streams: TURN for a thousand viewers", kvs_signaling::play);
     story!(stage, "EnableX: a moderated room, old and new clients", enablex::play);
     story!(stage, "Sora: RPC over a live channel", sora_rpc::play);

@@ -16,16 +16,19 @@ use crate::clock::{BoxFuture, Clock, SharedClock, timeout};
 use crate::echo::Sent;
 use crate::endpoint::{EndpointPolicy, Trust};
 use crate::error::{EncodeError, Error, Head, Reason, RetryHint, ServiceError};
-use crate::gate::{Gate, Permit};
-use crate::operation::{Answer, Auth, Operation, Replay, Service, Target};
-use crate::paging::{Items, Paged, Pages};
+use crate::gate::Permit;
+use crate::operation::{Answer, Auth, Keys, Operation, Replay, Service, Target};
 use crate::reply::Reply;
 use crate::retry::{RetryBudget, RetryPolicy, retry_after};
 use crate::transport::{Body, Limits, SharedTransport, Transport, TransportError, TransportErrorKind};
 
 mod attempt;
+mod call;
 
-use attempt::{Failed, Progress, Repeat, corrected, fits, told_skew};
+pub use call::Call;
+use call::CallOptions;
+
+use attempt::{Failed, Progress, Repeat, corrected, fits, new_key, told_skew};
 
 /// Runs the operations of one service. Cheap to clone: the clones share connections, clock and budget.
 pub struct Caller<S: Service>(Arc<Shared<S>>);
@@ -122,103 +125,7 @@ impl<S: Service> Caller<S> {
 /// How long leaving a gate may take.
 const LEAVE_TIME: Duration = Duration::from_secs(1);
 
-#[derive(Clone, Default)]
-struct CallOptions {
-    timeout: Option<Duration>,
-    attempt_timeout: Option<Duration>,
-    endpoint: Option<(String, Trust)>,
-    retry: Option<RetryPolicy>,
-}
-
-/// A call that is ready to run: await it, or set its knobs first.
-///
-/// Dropping the future cancels the call: claims are released, nothing stays behind.
-#[must_use = "a call does nothing until it is awaited"]
-pub struct Call<S: Service, O> {
-    caller: Caller<S>,
-    operation: O,
-    options: CallOptions,
-    gate: Option<Arc<dyn Gate<S::Error>>>,
-}
-
-impl<S: Service, O: fmt::Debug> fmt::Debug for Call<S, O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("operation", &self.operation).finish_non_exhaustive()
-    }
-}
-
-impl<S: Service, O: Clone> Clone for Call<S, O> {
-    fn clone(&self) -> Self {
-        Self {
-            caller: self.caller.clone(),
-            operation: self.operation.clone(),
-            options: self.options.clone(),
-            gate: self.gate.clone(),
-        }
-    }
-}
-
-impl<S: Service, O: Paged<S>> Call<S, O> {
-    /// The pages of the list from this one on; the call's knobs hold for each.
-    pub fn pages(self) -> Pages<S, O> {
-        Pages::new(self)
-    }
-
-    /// The elements of the list from this page on; the call's knobs hold for each page.
-    pub fn items(self) -> Items<S, O> {
-        Items::new(self)
-    }
-
-    /// The same call of another request, if there is one.
-    pub(crate) fn try_map(self, map: impl FnOnce(O) -> Option<O>) -> Option<Self> {
-        let Self { caller, operation, options, gate } = self;
-        Some(Self { caller, operation: map(operation)?, options, gate })
-    }
-}
-
 impl<S: Service, O: Operation<S>> Call<S, O> {
-    /// Limits the total time, all attempts and pauses included.
-    pub fn timeout(mut self, total: Duration) -> Self {
-        self.options.timeout = Some(total);
-        self
-    }
-
-    /// Limits the time of each attempt.
-    pub fn attempt_timeout(mut self, each: Duration) -> Self {
-        self.options.attempt_timeout = Some(each);
-        self
-    }
-
-    /// Sends this call to another base URL, which counts as configured by you.
-    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
-        self.options.endpoint = Some((url.into(), Trust::Configured));
-        self
-    }
-
-    /// Sends this call to a base URL that was found in an answer: private addresses are refused unless the
-    /// client's own endpoint is private.
-    pub fn discovered_endpoint(mut self, url: impl Into<String>) -> Self {
-        self.options.endpoint = Some((url.into(), Trust::Discovered));
-        self
-    }
-
-    /// Repeats failed attempts by this policy.
-    pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.options.retry = Some(policy);
-        self
-    }
-
-    /// Guards the call with a gate.
-    pub fn gate(mut self, gate: Arc<dyn Gate<S::Error>>) -> Self {
-        self.gate = Some(gate);
-        self
-    }
-
-    /// The operation.
-    pub fn operation(&self) -> &O {
-        &self.operation
-    }
-
     /// Runs the call and gives the output with status, headers and attempts.
     ///
     /// # Errors
@@ -256,7 +163,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
             Some(Err(error)) => Err(error.with_exchange(progress.attempts, progress.sent)),
             None => Err(Error::new(Reason::Timeout(total))
                 .with_exchange(progress.attempts, sent)
-                .with_retryable(!sent || self.may_replay())),
+                .with_retryable(!sent || self.may_call_again(&progress))),
         }
     }
 
@@ -289,6 +196,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
         let shared = &*self.caller.0;
         let policy = self.options.retry.as_ref().unwrap_or(&shared.retry);
         let (base, trust) = self.base()?;
+        progress.key = self.key(&base);
         let max_attempts = policy.max_attempts.min(O::META.max_attempts.unwrap_or(u32::MAX)).max(1);
         let mut resynced = false;
         loop {
@@ -303,9 +211,11 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
                 Repeat::No => false,
                 // One attempt more than the policy grants, but never against "exactly one".
                 Repeat::AfterResync => max_attempts > 1 && !std::mem::replace(&mut resynced, true),
-                Repeat::Yes => progress.attempts < max_attempts,
+                Repeat::Yes | Repeat::Replay => progress.attempts < max_attempts,
             };
-            let retryable = !matches!(failed.repeat, Repeat::No);
+            progress.unsure |= matches!(failed.repeat, Repeat::Replay);
+            let retryable =
+                !matches!(failed.repeat, Repeat::No) && (!progress.unsure || self.may_call_again(progress));
             let pause = match failed.repeat {
                 Repeat::AfterResync => Duration::ZERO,
                 _ => policy.pause(progress.attempts, failed.floor),
@@ -314,6 +224,9 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
                 return Err(failed.error.with_retryable(retryable));
             }
             shared.clock.sleep(pause).await;
+            if let Some(gate) = &self.gate {
+                gate.again().await?;
+            }
         }
     }
 
@@ -328,6 +241,17 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
         }
     }
 
+    /// The idempotency key of the call at this server.
+    fn key(&self, base: &Url) -> Option<String> {
+        let Replay::WithKey(_) = O::META.replay else { return None };
+        let given = self.operation.idempotency_key().map(str::to_owned);
+        match self.caller.0.service.keys(base) {
+            Keys::Given => given,
+            Keys::Made => given.or_else(|| Some(new_key())),
+            Keys::Unknown => None,
+        }
+    }
+
     async fn attempt(
         &self,
         base: &Url,
@@ -336,7 +260,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
     ) -> Result<Reply<O::Output>, Failed<S::Error>> {
         let shared = &*self.caller.0;
         let skew = self.caller.skew_ms();
-        let (request, secrets) = self.request(base, trust, skew).await?;
+        let (request, secrets) = self.request(base, trust, skew, progress.key.as_deref()).await?;
         #[cfg(feature = "tracing")]
         crate::trace::attempt(&request);
         let uri = request.uri().clone();
@@ -350,7 +274,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
                 None => {
                     progress.in_flight = false;
                     progress.sent = true;
-                    return Err(self.lost(Error::new(Reason::Timeout(each))));
+                    return Err(self.lost(Error::new(Reason::Timeout(each)), progress));
                 }
             },
             None => exchange.await,
@@ -359,7 +283,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
         match outcome {
             Ok((response, body)) => {
                 progress.sent = true;
-                self.judge(&uri, (response, body), progress.attempts, skew, &secrets)
+                self.judge(&uri, (response, body), progress, skew, &secrets)
             }
             Err(error) => {
                 let passing = matches!(
@@ -368,25 +292,38 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
                         | TransportErrorKind::ConnectTimeout
                         | TransportErrorKind::Interrupted
                 );
-                let again = passing && (error.is_unsent() || self.may_replay());
+                let repeat = match passing {
+                    true if error.is_unsent() => Repeat::Yes,
+                    true if self.may_replay(progress) => Repeat::Replay,
+                    _ => Repeat::No,
+                };
                 progress.sent |= !error.is_unsent();
-                let repeat = if again { Repeat::Yes } else { Repeat::No };
                 Err(Failed { error: error.into(), repeat, floor: None })
             }
         }
     }
 
     /// An attempt whose fate is not known.
-    fn lost(&self, error: Error<S::Error>) -> Failed<S::Error> {
-        Failed { error, repeat: if self.may_replay() { Repeat::Yes } else { Repeat::No }, floor: None }
+    fn lost(&self, error: Error<S::Error>, progress: &Progress) -> Failed<S::Error> {
+        Failed {
+            error,
+            repeat: if self.may_replay(progress) { Repeat::Replay } else { Repeat::No },
+            floor: None,
+        }
     }
 
-    fn may_replay(&self) -> bool {
+    fn may_replay(&self, progress: &Progress) -> bool {
         match O::META.replay {
             Replay::Safe => true,
-            Replay::WithKey(_) => self.operation.idempotency_key().is_some(),
+            Replay::WithKey(_) => progress.key.is_some(),
             Replay::Never => false,
         }
+    }
+
+    /// The same for a call that follows this one: a key that was made is unknown to it.
+    fn may_call_again(&self, progress: &Progress) -> bool {
+        let keyed = matches!(O::META.replay, Replay::WithKey(_));
+        self.may_replay(progress) && (!keyed || self.operation.idempotency_key().is_some())
     }
 
     async fn request(
@@ -394,6 +331,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
         base: &Url,
         trust: Trust,
         skew: i64,
+        key: Option<&str>,
     ) -> Result<(Request<Bytes>, Sent), Failed<S::Error>> {
         let shared = &*self.caller.0;
         let credentials = match O::META.auth {
@@ -410,7 +348,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
             headers.entry(name).or_insert_with(|| value.clone());
         }
         headers.insert(USER_AGENT, shared.user_agent.clone());
-        if let (Replay::WithKey(name), Some(key)) = (O::META.replay, self.operation.idempotency_key()) {
+        if let (Replay::WithKey(name), Some(key)) = (O::META.replay, key) {
             let name = HeaderName::from_bytes(name.as_bytes());
             let value = HeaderValue::from_str(key);
             if let (Ok(name), Ok(value)) = (name, value) {
@@ -446,7 +384,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
         &self,
         uri: &Uri,
         (response, body): (Response<Bytes>, Body),
-        attempts: u32,
+        progress: &Progress,
         skew: i64,
         secrets: &Sent,
     ) -> Result<Reply<O::Output>, Failed<S::Error>> {
@@ -466,7 +404,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
             let repeat = match refusal.retry() {
                 RetryHint::No => Repeat::No,
                 RetryHint::RefusedWithoutEffect => Repeat::Yes,
-                RetryHint::Transient if self.may_replay() => Repeat::Yes,
+                RetryHint::Transient if self.may_replay(progress) => Repeat::Replay,
                 RetryHint::Transient => Repeat::No,
                 RetryHint::ClockSkew if self.caller.resync(response.headers(), skew) => Repeat::AfterResync,
                 RetryHint::ClockSkew => Repeat::No,
@@ -480,7 +418,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
         match self.operation.decode(uri, &response) {
             Ok(output) => {
                 let headers = response.into_parts().0.headers;
-                Ok(Reply { output, status, headers, request_id, attempts, body })
+                Ok(Reply { output, status, headers, request_id, attempts: progress.attempts, body })
             }
             Err(error) => Err(Error::new(Reason::Decode(error)).with_head(head).into()),
         }

@@ -29,13 +29,14 @@ pub(crate) fn note(secret: &Secret) {
     });
 }
 
-/// The secrets that went out with one request.
+/// The secrets that went out with one request, to be taken out of what comes back. Calls over HTTP do so by themselves;
+/// for the messages of a live connection this is the way.
 #[derive(Debug, Default)]
-pub(crate) struct Sent(Vec<Secret>);
+pub struct Sent(Vec<Secret>);
 
 impl Sent {
     /// Runs `encode` and takes note of the secrets that it writes out.
-    pub(crate) fn during<T>(encode: impl FnOnce() -> T) -> (T, Self) {
+    pub fn during<T>(encode: impl FnOnce() -> T) -> (T, Self) {
         /// Ends the taking of notes even if an encoder panics.
         struct End;
         impl Drop for End {
@@ -47,6 +48,12 @@ impl Sent {
         let _end = End;
         let encoded = encode();
         (encoded, Self(WRITTEN.take().unwrap_or_default()))
+    }
+
+    /// A text of the answer without them.
+    #[must_use]
+    pub fn hide(&self, text: &str) -> String {
+        hide(&self.0, text).unwrap_or_else(|| text.to_owned())
     }
 
     /// What `reject` makes of the answer without them; none when nothing was sent in secret.

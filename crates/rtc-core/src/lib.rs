@@ -30,15 +30,16 @@ pub use bytes::Bytes;
 pub use caller::{Call, Caller};
 pub use clock::{BoxFuture, Clock, SharedClock, SystemClock, timeout, unix_seconds};
 pub use config::{ClientConfig, env};
+pub use echo::Sent;
 pub use endpoint::{
     EndpointError, EndpointPolicy, IpNet, Trust, is_host_within, is_loopback_url, is_private_or_loopback,
 };
 pub use error::{AuthError, DecodeError, EncodeError, Error, ErrorKind, Reason, RetryHint, ServiceError};
 pub use gate::{Gate, Permit};
 pub use http;
-pub use operation::{Answer, Auth, Meta, Operation, Replay, Service, Target};
+pub use operation::{Answer, Auth, Keys, Meta, Operation, Replay, Service, Target};
 pub use pacer::Pacer;
-pub use paging::{Items, Paged, Pages, next_offset, next_token};
+pub use paging::{Items, Paged, Pages, next_index, next_offset, next_page, next_token};
 pub use reply::Reply;
 pub use retry::{RetryPolicy, retry_after};
 #[cfg(feature = "rsa")]

@@ -36,6 +36,18 @@ pub enum Auth {
     None,
 }
 
+/// What becomes of idempotency keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Keys {
+    /// Those of the input are sent.
+    Given,
+    /// The same, and a call without one gets its own, which all its attempts carry.
+    Made,
+    /// The server does not know them: none is sent, and no call counts as safe to repeat because of one.
+    Unknown,
+}
+
 /// How an answer is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -138,6 +150,12 @@ pub trait Service: fmt::Debug + Send + Sync + 'static {
 
     /// The error that an answer means, also one with a status of success; `None` when it is good.
     fn reject(&self, meta: &Meta, response: &Response<Bytes>) -> Option<Self::Error>;
+
+    /// What becomes of the idempotency keys of calls to this base URL.
+    fn keys(&self, base: &Url) -> Keys {
+        let _ = base;
+        Keys::Given
+    }
 
     /// The base URL of this operation, where it is not the client's.
     fn base(&self, meta: &Meta) -> Option<&Url> {

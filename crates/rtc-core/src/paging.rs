@@ -40,6 +40,24 @@ pub fn next_token(asked: Option<&str>, given: Option<&str>) -> Option<String> {
     given.filter(|token| !token.is_empty() && Some(*token) != asked).map(str::to_owned)
 }
 
+/// The number of the page after `page` (1 when not given) of up to `limit` elements; none after a page that is
+/// empty or, as far as the limit is known, not full.
+#[must_use]
+pub fn next_page(page: Option<u32>, limit: Option<u32>, here: usize) -> Option<u32> {
+    is_full(limit, here).then(|| page.unwrap_or(1).checked_add(1)).flatten()
+}
+
+/// The index of the page after the one at `start` with up to `size` elements; none after a page that is empty or,
+/// as far as the size is known, not full.
+#[must_use]
+pub fn next_index(start: Option<u32>, size: Option<u32>, here: usize) -> Option<u32> {
+    is_full(size, here).then(|| start.unwrap_or(0).checked_add(u32::try_from(here).ok()?)).flatten()
+}
+
+fn is_full(limit: Option<u32>, here: usize) -> bool {
+    here > 0 && limit.is_none_or(|limit| here >= usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
 type Page<S, O> = Result<<O as Operation<S>>::Output, Error<<S as Service>::Error>>;
 
 /// The pages of a list, one request each. A stream; [`Pages::next`] needs no further crate.
@@ -153,5 +171,18 @@ mod tests {
         assert_eq!(next_offset(Some(3), 0, None), None);
         assert_eq!(next_offset(None, 0, Some(7)), None);
         assert_eq!(next_offset(Some(u64::MAX), 2, None), None);
+    }
+
+    #[test]
+    fn the_end_is_a_page_that_is_not_full() {
+        assert_eq!(next_page(None, Some(2), 2), Some(2));
+        assert_eq!(next_page(Some(2), Some(2), 1), None);
+        assert_eq!(next_page(Some(2), None, 1), Some(3));
+        assert_eq!(next_page(Some(2), None, 0), None);
+        assert_eq!(next_page(Some(u32::MAX), None, 1), None);
+        assert_eq!(next_index(None, Some(20), 20), Some(20));
+        assert_eq!(next_index(Some(20), Some(20), 3), None);
+        assert_eq!(next_index(Some(20), None, 3), Some(23));
+        assert_eq!(next_index(Some(u32::MAX), None, 1), None);
     }
 }

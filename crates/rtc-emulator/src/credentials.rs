@@ -1,5 +1,16 @@
 //! The test credentials every emulator accepts. They are the same in every run and no secrets.
 
+#[cfg(feature = "mediasfu")]
+use std::{fmt, sync::Arc};
+
+#[cfg(feature = "mediasfu")]
+use http::Method;
+#[cfg(feature = "mediasfu")]
+use serde_json::json;
+
+#[cfg(feature = "mediasfu")]
+use crate::provider::Provider;
+
 /// OpenTok project API key.
 pub const OPENTOK_API_KEY: &str = "123456";
 /// OpenTok project secret: 40 hexadecimal digits.
@@ -60,12 +71,6 @@ macro_rules! access {
     };
 }
 
-access!("mediasfu", MediasfuAccess, "How to reach the emulated MediaSFU cloud and Community Edition.", "", {
-    /// API user name.
-    api_user_name = MEDIASFU_API_USER_NAME;
-    /// API key.
-    api_key = MEDIASFU_API_KEY;
-});
 access!("enablex", EnablexAccess, "How to reach the emulated EnableX.", "/video/v2", {
     /// Application id.
     app_id = ENABLEX_APP_ID;
@@ -77,11 +82,58 @@ access!("sora-rpc", SoraAccess, "How to reach the emulated Sora.", "", {
     channel_id = SORA_CHANNEL_ID;
 });
 
+/// How to reach the emulated MediaSFU cloud and Community Edition.
+#[cfg(feature = "mediasfu")]
+#[derive(Clone)]
+pub struct MediasfuAccess {
+    pub(crate) http: String,
+    pub(crate) https: Option<String>,
+    pub(crate) provider: Option<Arc<dyn Provider>>,
+}
+
 #[cfg(feature = "mediasfu")]
 impl MediasfuAccess {
+    /// Base URL of the plain listener.
+    pub fn url(&self) -> String {
+        self.http.clone()
+    }
+
+    /// Base URL of the TLS listener, if one was asked for.
+    pub fn tls_url(&self) -> Option<String> {
+        self.https.clone()
+    }
+
     /// Base URL of the Community Edition: the same listener, its paths (`/createRoom`) are its own.
     pub fn community_url(&self) -> String {
         self.http.clone()
+    }
+
+    /// API user name.
+    pub fn api_user_name(&self) -> &'static str {
+        MEDIASFU_API_USER_NAME
+    }
+
+    /// API key.
+    pub fn api_key(&self) -> &'static str {
+        MEDIASFU_API_KEY
+    }
+
+    /// Has those who come into a room of the cloud wait until the host lets them in, or not any more. False if there is no
+    /// such room.
+    pub fn waiting_room(&self, room_name: &str, on: bool) -> bool {
+        let body = json!({ "room": room_name, "on": on });
+        let answer = self.provider.as_ref().and_then(|p| p.manage(&Method::POST, "waiting-room", &body));
+        answer.is_some_and(|(status, _)| status.is_success())
+    }
+}
+
+#[cfg(feature = "mediasfu")]
+impl fmt::Debug for MediasfuAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediasfuAccess")
+            .field("url", &self.http)
+            .field("tls_url", &self.https)
+            .finish_non_exhaustive()
     }
 }
 

@@ -216,7 +216,14 @@ impl Emulator {
         KvsAccess { http, https, provider }
     }
 
-    access!("mediasfu", mediasfu, MediasfuAccess, "URLs and credentials of MediaSFU.");
+    /// URLs and credentials of MediaSFU, and the waiting rooms of its meetings.
+    #[cfg(feature = "mediasfu")]
+    pub fn mediasfu(&self) -> MediasfuAccess {
+        let (http, https) = (self.shared().http.clone(), self.shared().https.clone());
+        let provider = self.server.providers.iter().find(|provider| provider.name() == "mediasfu").cloned();
+        MediasfuAccess { http, https, provider }
+    }
+
     access!("enablex", enablex, EnablexAccess, "URL and credentials of EnableX.");
     access!("sora-rpc", sora, SoraAccess, "URLs of Sora.");
 

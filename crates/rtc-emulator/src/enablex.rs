@@ -17,10 +17,10 @@ use crate::{
     provider::{Body, BoxFuture, Claim, Exchange, Provider, json},
     routing::{Params, match_route},
     shared::Shared,
+    socketio::Mount,
     spec::Route,
 };
 use hub::Hub;
-use signaling::Service;
 
 /// Where the API is mounted; the older samples use the other two.
 // The oldest samples also write `/v1`; on this port that is MediaSFU.
@@ -28,19 +28,18 @@ const PREFIXES: [&str; 2] = ["/video/v2", "/video/v1"];
 
 pub(crate) struct EnableX {
     hub: Arc<Hub>,
-    /// Engine.IO 3 and 4 have a path each.
-    older: Service,
-    newer: Service,
+    /// Engine.IO 3 and 4 have a path each; that of the older one is shared with MediaSFU.
+    older: Arc<Mount>,
+    newer: Mount,
 }
 
 impl EnableX {
-    pub(crate) fn new(shared: &Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>, sockets: &Arc<Mount>) -> Self {
         let hub = Arc::new(Hub::new(Arc::clone(shared)));
-        Self {
-            older: signaling::service(&hub, signaling::OLDER),
-            newer: signaling::service(&hub, signaling::NEWER),
-            hub,
-        }
+        let (older, newer) = (Arc::clone(sockets), Mount::new(signaling::NEWER));
+        signaling::serve(&hub, &older);
+        signaling::serve(&hub, &newer);
+        Self { hub, older, newer }
     }
 }
 
@@ -61,10 +60,8 @@ impl Provider for EnableX {
     }
 
     fn claims(&self, parts: &Parts) -> Option<Claim> {
-        let below = |base: &str| {
-            parts.uri.path().strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        (below(signaling::OLDER) || below(signaling::NEWER)).then_some(Claim::Raw("connect_room"))
+        (self.older.holds(parts.uri.path()) || self.newer.holds(parts.uri.path()))
+            .then_some(Claim::Raw("connect_room"))
     }
 
     fn handle(&self, exchange: Exchange) -> BoxFuture<'_, Response<Full<Bytes>>> {
@@ -77,8 +74,8 @@ impl Provider for EnableX {
     }
 
     fn handle_raw(&self, request: Request<Incoming>) -> BoxFuture<'_, Response<Body>> {
-        let newer = request.uri().path().starts_with(signaling::NEWER);
-        if newer { (self.newer)(request) } else { (self.older)(request) }
+        let newer = self.newer.holds(request.uri().path());
+        if newer { self.newer.answer(request) } else { self.older.answer(request) }
     }
 
     fn state(&self) -> Value {

@@ -33,6 +33,8 @@ mod server;
 #[doc(hidden)]
 pub mod shared;
 mod socket;
+#[cfg(any(feature = "enablex", feature = "mediasfu"))]
+mod socketio;
 #[cfg(feature = "sora-rpc")]
 mod sora_rpc;
 #[doc(hidden)]
@@ -52,15 +54,18 @@ pub use log::LogEntry;
 fn providers(shared: &Arc<shared::Shared>) -> Vec<Arc<dyn provider::Provider>> {
     // Used by whatever features are on; with none there is nobody to use it.
     let _ = shared;
+    #[cfg(any(feature = "enablex", feature = "mediasfu"))]
+    let sockets = socketio::Mount::shared();
     vec![
+        // Before EnableX, which takes what is left of the server that both share.
+        #[cfg(feature = "mediasfu")]
+        Arc::new(mediasfu::Mediasfu::new(shared, &sockets)),
         #[cfg(feature = "enablex")]
-        Arc::new(enablex::EnableX::new(shared)),
+        Arc::new(enablex::EnableX::new(shared, &sockets)),
         #[cfg(feature = "opentok")]
         Arc::new(opentok::Opentok::new(shared)),
         #[cfg(feature = "sora-rpc")]
         Arc::new(sora_rpc::Sora::new(shared)),
-        #[cfg(feature = "mediasfu")]
-        Arc::new(mediasfu::Mediasfu::new(shared)),
         #[cfg(feature = "kvs-signaling")]
         Arc::new(kvs_signaling::KvsSignaling::new(shared)),
     ]

@@ -153,6 +153,8 @@ fn tables() -> Vec<&'static [Route]> {
         crate::generated::sora_rpc::METHODS,
         #[cfg(feature = "mediasfu")]
         crate::generated::mediasfu::ROUTES,
+        #[cfg(feature = "mediasfu")]
+        crate::generated::mediasfu::METHODS,
         #[cfg(feature = "kvs-signaling")]
         crate::generated::kvs_signaling::ROUTES,
     ]

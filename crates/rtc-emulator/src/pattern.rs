@@ -21,6 +21,9 @@ pub const PATTERNS: &[&str] = &[
     "ws_url",
     "rtmp_url",
     "sip_uri",
+    "e164",
+    "sip_call_id",
+    "sdp",
     "date",
     "date_time",
     "base64_text",
@@ -53,6 +56,14 @@ pub fn pattern(name: &str, text: &str) -> bool {
         "ws_url" => address(text, &["ws", "wss"], "://"),
         "rtmp_url" => address(text, &["rtmp", "rtmps"], "://"),
         "sip_uri" => address(text, &["sip", "sips"], ":"),
+        "e164" => {
+            let rest = text.trim_start_matches('+');
+            text.len() - rest.len() <= 1
+                && matches!(rest.as_bytes(), [b'1'..=b'9', more @ ..]
+                    if matches!(more.len(), 1..=14) && more.iter().all(u8::is_ascii_digit))
+        }
+        "sip_call_id" => every(|b| b.is_ascii_graphic()) && text != "." && text != "..",
+        "sdp" => text.starts_with("v=0"),
         "date" => date(text),
         "date_time" => text.split_once(' ').is_some_and(|(day, time)| {
             date(day) && time.len() == 8 && triple(time, ':').is_some_and(|(h, m, s)| is_time(h, m, s))
@@ -138,6 +149,13 @@ mod tests {
             ("ws_url", &["wss://a"], &["https://a", "ws://"]),
             ("rtmp_url", &["rtmps://a"], &["rtmpx://a"]),
             ("sip_uri", &["sip:a@b;transport=tls", "sips:a"], &["sip:", "tel:1", "sip:a b"]),
+            (
+                "e164",
+                &["+15551234567", "15551234567", "12"],
+                &["", "+", "+0555", "1", "++12", "+1555abc", "1234567890123456"],
+            ),
+            ("sip_call_id", &["abc/de@10.0.0.1", "..."], &["", ".", "..", "a b", "a\n", "é"]),
+            ("sdp", &["v=0\r\n"], &["", " v=0", "o=-"]),
             ("date", &["2024-02-29"], &["2023-02-29", "2024-13-01", "24-01-01", "2024-1-01", "2024-01-001"]),
             (
                 "date_time",

@@ -28,9 +28,10 @@ pub fn module(spec: &Spec) -> String {
         );
         for operation in spec.operations.iter().filter(|o| o.kind == Kind::Http) {
             let name = operation.name.as_ref();
+            // On the heap: one future would else have room for the largest of all calls.
             let _ = writeln!(
                 out,
-                "{name:?} => {{ let request = {name}(&mut input); run.{}(client.{name}(request), input).await }}",
+                "{name:?} => {{ let request = {name}(&mut input); Box::pin(run.{}(client.{name}(request), input)).await }}",
                 if operation.paging.is_some() { "list" } else { "call" }
             );
         }

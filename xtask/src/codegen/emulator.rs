@@ -10,7 +10,8 @@ pub fn module(spec: &Spec) -> String {
         "/// The routes of the provider, with the rules for their inputs.\npub(crate) const ROUTES: &[Route] = &[\n",
     );
     for operation in spec.operations.iter().filter(|o| o.kind == Kind::Http) {
-        for path in std::iter::once(&operation.path).chain(&operation.other_paths) {
+        let own = Some(&operation.path).filter(|path| !path.is_empty());
+        for path in own.into_iter().chain(&operation.other_paths) {
             route(&mut out, spec, operation, path);
         }
     }
@@ -33,6 +34,7 @@ fn route(out: &mut String, spec: &Spec, operation: &Operation, path: &str) {
         BodyKind::None => "None",
         BodyKind::Json => "Json",
         BodyKind::Form => "Form",
+        BodyKind::Sdp => "None",
     };
     let _ = write!(
         out,
@@ -43,6 +45,9 @@ fn route(out: &mut String, spec: &Spec, operation: &Operation, path: &str) {
     );
     let sent = |f: &&Field| {
         f.place != Place::None
+            && !f.flatten
+            && operation.url_field.as_ref().is_none_or(|url| url.as_ref() != f.name.as_ref())
+            && !(operation.body == BodyKind::Sdp && f.place == Place::Body)
             && (f.place != Place::Path || path.contains(&format!("{{{}}}", f.name.as_ref())))
     };
     for f in operation.fields.iter().filter(sent) {
@@ -122,7 +127,9 @@ fn struct_rules(out: &mut String, spec: &Spec, fields: &[Field], path: &str) {
 fn rule(out: &mut String, fields: &[Field], r: &Rule, path: &str) {
     let wire = |name: &str| {
         let field = fields.iter().find(|f| f.name.as_ref() == name);
-        format!("{path}{}", field.map_or(name, |f| f.wire.as_ref().as_str()))
+        // Variables of the path go by the name in the template.
+        let wire = |f: &&Field| f.place != Place::Path;
+        format!("{path}{}", field.filter(wire).map_or(name, |f| f.wire.as_ref().as_str()))
     };
     let when: Vec<_> = r
         .when

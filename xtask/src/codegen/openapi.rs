@@ -7,7 +7,16 @@ use super::spec::{BodyKind, Field, Kind, Operation, Place, Spec, Struct, pattern
 pub fn document(spec: &Spec) -> String {
     let mut paths: Map<String, Value> = Map::new();
     for operation in spec.operations.iter().filter(|o| o.kind == Kind::Http) {
-        let item = paths.entry(operation.path.clone()).or_insert_with(|| json!({}));
+        let item = paths
+            .entry(
+                operation
+                    .other_paths
+                    .first()
+                    .filter(|_| operation.path.is_empty())
+                    .unwrap_or(&operation.path)
+                    .clone(),
+            )
+            .or_insert_with(|| json!({}));
         let method = operation.method.as_deref().unwrap_or("post").to_lowercase();
         if let Some(item) = item.as_object_mut() {
             let described = describe(spec, operation);
@@ -86,10 +95,11 @@ fn describe(spec: &Spec, operation: &Operation) -> Value {
         BodyKind::None => return described,
         BodyKind::Json => "application/json",
         BodyKind::Form => "application/x-www-form-urlencoded",
+        BodyKind::Sdp => "application/sdp",
     };
     let body: Vec<_> = operation.fields.iter().filter(|f| f.place == Place::Body).collect();
     let mut schema = properties(spec, &body);
-    for constant in &operation.constants {
+    for constant in operation.constants.iter().filter(|c| c.place != Place::Query) {
         schema["properties"][&constant.wire] = json!({ "const": constant.json() });
     }
     schema["title"] = json!(operation.request_type());

@@ -18,6 +18,9 @@ fn table(spec: &Spec) -> String {
     let mut out = String::from("| operation | wire | what it does |\n|---|---|---|\n");
     for operation in &spec.operations {
         let wire = match operation.kind {
+            Kind::Http if operation.url_field.is_some() => {
+                format!("`{}` to the given URL", operation.method.as_deref().unwrap_or(""))
+            }
             Kind::Http => format!("`{} {}`", operation.method.as_deref().unwrap_or(""), operation.path),
             Kind::Rpc => format!("RPC `{}`", operation.path),
             Kind::Command => format!("room event `{}`", operation.path),

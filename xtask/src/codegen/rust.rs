@@ -8,7 +8,7 @@ mod operation;
 use checks::{checks, checks_named};
 use operation::{command, http, paged, rpc};
 
-use super::spec::{Enum, Field, Kind, LengthUnit, Operation, Spec, Struct, pattern};
+use super::spec::{Constant, Enum, Field, Kind, LengthUnit, Operation, Spec, Struct, pattern};
 
 pub fn module(spec: &Spec) -> String {
     let mut out = String::new();
@@ -40,7 +40,7 @@ pub fn module(spec: &Spec) -> String {
                 paged(&mut out, spec, operation);
             }
             Kind::Rpc => rpc(&mut out, operation),
-            Kind::Command => command(&mut out, operation),
+            Kind::Command => command(&mut out, spec, operation),
             Kind::Local => {}
         }
     }
@@ -157,6 +157,11 @@ fn struct_fields(out: &mut String, fields: &[Field], serde: impl Fn(&Field) -> S
     }
 }
 
+/// The private field of a nested object that holds a constant.
+fn fixed(constant: &Constant) -> String {
+    format!("fixed_{}", constant.wire.to_lowercase())
+}
+
 /// The expression that takes a setter's or constructor's argument, and the argument's type.
 fn argument(field: &Field) -> (String, &'static str) {
     let element = scalar(field.element());
@@ -176,7 +181,7 @@ fn argument(field: &Field) -> (String, &'static str) {
     }
 }
 
-fn constructor(out: &mut String, spec: &Spec, name: &str, fields: &[Field]) {
+fn constructor(out: &mut String, spec: &Spec, name: &str, fields: &[Field], constants: &[Constant]) {
     let required: Vec<_> = fields.iter().filter(|f| f.required).collect();
     let parameters: Vec<_> = required.iter().map(|f| format!("{}: {}", f.ident(), argument(f).0)).collect();
     let _ = writeln!(out, "impl {name} {{");
@@ -192,6 +197,9 @@ fn constructor(out: &mut String, spec: &Spec, name: &str, fields: &[Field]) {
         } else {
             let _ = writeln!(out, "{name}: {},", default_value(spec, field));
         }
+    }
+    for constant in constants {
+        let _ = writeln!(out, "{}: {},", fixed(constant), constant.json());
     }
     out.push_str("} }\n");
     for field in fields.iter().filter(|f| !f.required) {
@@ -238,7 +246,7 @@ fn nested(out: &mut String, spec: &Spec, s: &Struct) {
         let mut attributes = vec![format!("rename = {:?}", field.wire.as_ref())];
         match shape(field) {
             Shape::Optional => attributes.push("skip_serializing_if = \"Option::is_none\"".into()),
-            Shape::List if !field.required => {
+            Shape::List if !field.required && !field.always => {
                 attributes.push("skip_serializing_if = \"Vec::is_empty\"".into())
             }
             _ => {}
@@ -253,8 +261,11 @@ fn nested(out: &mut String, spec: &Spec, s: &Struct) {
         }
         format!("#[serde({})]\n", attributes.join(", "))
     });
+    for constant in &s.constants {
+        let _ = writeln!(out, "#[serde(rename = {0:?})] {1}: &'static str,", constant.wire, fixed(constant));
+    }
     out.push_str("}\n");
-    constructor(out, spec, name, &s.fields);
+    constructor(out, spec, name, &s.fields, &s.constants);
     let _ = writeln!(out, "impl {name} {{ pub(crate) fn check(&self, checks: &mut Checks) {{");
     checks(out, spec, &s.fields, &s.rules);
     out.push_str("} }\n");
@@ -271,7 +282,10 @@ fn model(out: &mut String, m: &Struct) {
         "#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]\n{remote}#[non_exhaustive]\npub struct {name} {{"
     );
     struct_fields(out, &m.fields, |field| {
-        let mut attributes = vec![format!("rename(deserialize = {:?})", field.wire.as_ref())];
+        // Shown under its name, not under what Rust makes of it.
+        let shown = field.ident.as_ref().map(|_| format!("serialize = {:?}, ", field.name.as_ref()));
+        let shown = shown.unwrap_or_default();
+        let mut attributes = vec![format!("rename({shown}deserialize = {:?})", field.wire.as_ref())];
         if !field.required {
             attributes.push("default".into());
         }
@@ -310,6 +324,9 @@ fn adapter(field: &Field) -> Option<String> {
 fn request(out: &mut String, spec: &Spec, operation: &Operation) {
     let name = operation.request_type();
     let route = match operation.kind {
+        Kind::Http if operation.url_field.is_some() => {
+            format!("\n\n`{}` to the given URL.", operation.method.as_deref().unwrap_or_default())
+        }
         Kind::Http => {
             format!("\n\n`{} {}`.", operation.method.as_deref().unwrap_or_default(), operation.path)
         }
@@ -327,7 +344,7 @@ fn request(out: &mut String, spec: &Spec, operation: &Operation) {
     if private {
         discreet_debug(out, &name, &operation.fields);
     }
-    constructor(out, spec, &name, &operation.fields);
+    constructor(out, spec, &name, &operation.fields, &[]);
     let _ = writeln!(out, "impl {name} {{");
     out.push_str("/// Checks the input without sending anything.\n///\n/// # Errors\n/// All broken rules, in the order of the provider's reference.\npub fn validate(&self) -> Result<(), Violations> {\n");
     let mut checks = String::new();
@@ -375,7 +392,7 @@ fn refusals(out: &mut String, spec: &Spec) {
 
 /// Free JSON holds whatever the user keeps there.
 fn is_private(field: &Field) -> bool {
-    field.element() == "json"
+    field.private || field.element() == "json"
 }
 
 /// A `Debug` that tells whether private fields are set, but not what they hold.

@@ -51,6 +51,10 @@ pub enum Paging {
     Offset,
     /// By `next_token`, which the answer has as long as there is more.
     Token,
+    /// By `page` from 1 on, with `limit` elements each; a page that is not full is the last.
+    Number,
+    /// By `start_index`, with `page_size` elements at once; a page that is not full is the last.
+    Index,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,6 +70,13 @@ pub struct Provider {
     /// Variables of paths that no field holds: a method of this name of the service gives them.
     #[serde(default)]
     pub path_vars: Vec<String>,
+    /// The module of the crate that its commands belong to.
+    #[serde(default = "room")]
+    pub commands: String,
+}
+
+fn room() -> String {
+    "room".into()
 }
 
 #[derive(Debug, Deserialize)]
@@ -98,6 +109,9 @@ impl EnumValue {
 pub struct Struct {
     pub name: Spanned<String>,
     pub doc: String,
+    /// Members that never change: texts.
+    #[serde(default)]
+    pub constants: Vec<Constant>,
     #[serde(default, rename = "field")]
     pub fields: Vec<Field>,
     #[serde(default, rename = "rule")]
@@ -125,6 +139,8 @@ pub enum BodyKind {
     None,
     Json,
     Form,
+    /// A session description, the text of the field `sdp`.
+    Sdp,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
@@ -154,8 +170,10 @@ pub struct Operation {
     /// A second path under which the emulator and other deployments serve it.
     #[serde(default)]
     pub other_paths: Vec<String>,
-    /// A function of `crate::credentials` that gives the path for a target, where a template does not do.
+    /// A function of the crate that gives the path for a request and a target, where a template does not do.
     pub path_fn: Option<String>,
+    /// The field that holds the whole URL: it comes from an answer. The path is then only the emulator's.
+    pub url_field: Option<Spanned<String>>,
     #[serde(default)]
     pub body: BodyKind,
     #[serde(default)]
@@ -195,6 +213,9 @@ pub struct Constant {
     pub wire: String,
     /// A text, number or boolean.
     pub value: toml::Value,
+    /// The body, or the query.
+    #[serde(default, rename = "in")]
+    pub place: Place,
 }
 
 impl Constant {
@@ -259,6 +280,18 @@ pub struct Field {
     /// An empty text counts as missing.
     #[serde(default)]
     pub not_empty: bool,
+    /// What stands before the value of a header.
+    #[serde(default)]
+    pub prefix: String,
+    /// A list that is sent when it is empty, too.
+    #[serde(default)]
+    pub always: bool,
+    /// `Debug` tells whether it is set, but not what it holds.
+    #[serde(default)]
+    pub private: bool,
+    /// An object whose members stand beside the others.
+    #[serde(default)]
+    pub flatten: bool,
     /// The vendor's code of a violation.
     pub code: Option<String>,
     /// The vendor's code of a missing value, where it is another one.
@@ -340,6 +373,7 @@ pub const PATTERNS: &[(&str, &str, &str)] = &[
     ("http_url", "^https?://[^\\s\\x00-\\x1f\\x7f]+$", "an http or https URL"),
     ("ws_url", "^wss?://[^\\s\\x00-\\x1f\\x7f]+$", "a ws or wss URL"),
     ("rtmp_url", "^rtmps?://[^\\s\\x00-\\x1f\\x7f]+$", "an rtmp or rtmps URL"),
+    ("e164", "^\\+?[1-9][0-9]{1,14}$", "a telephone number in E.164 form, such as +15551234567"),
     ("sip_uri", "^sips?:[^\\s\\x00-\\x1f\\x7f]+$", "a sip or sips URI"),
     ("date", "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "a date YYYY-MM-DD"),
     (
@@ -361,6 +395,8 @@ pub const PROVIDER_PATTERNS: &[(&str, &str, &str)] = &[
         "^(?!(?i:aws_))[A-Za-z0-9_.-]*$",
         "ASCII letters, digits, `_`, `.` and `-` only, and must not start with `AWS_`",
     ),
+    ("sip_call_id", "^(?!\\.{1,2}$)[!-~]+$", "visible ASCII, and neither `.` nor `..`"),
+    ("sdp", "^v=0", "a session description, which begins with v=0"),
     ("base64_text", "^[a-zA-Z0-9+/=]*$", "base64"),
     ("tag_text", "^[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*$", "letters, digits, spaces and `_.:/=+-@` only"),
     ("region", "^[a-z0-9]+(-[a-z0-9]+)*$", "a region such as us-west-2"),

@@ -245,7 +245,8 @@ impl Room {
         command.validate()?;
         lock(&self.inner.state).guard(C::NAME).map_err(Error::refused)?;
         let limit = self.inner.limit;
-        let answer = self.inner.socket.emit_with_ack(C::EVENT, &command.args(), limit).await;
+        let args = command.args().map_err(|error| Error::new(Reason::Encode(error)))?;
+        let answer = self.inner.socket.emit_with_ack(C::EVENT, &args, limit).await;
         let ack = Ack::read(C::NAME, &answer.map_err(|error| failed(C::NAME, error, limit))?)?;
         lock(&self.inner.state).acknowledge(C::NAME);
         Ok(ack)

@@ -508,11 +508,11 @@ pub(crate) async fn call(
         match name {
             "create_room" => {
                 let request = create_room(&mut input);
-                run.call(client.create_room(request), input).await
+                Box::pin(run.call(client.create_room(request), input)).await
             }
             "create_token" => {
                 let request = create_token(&mut input);
-                run.call(client.create_token(request), input).await
+                Box::pin(run.call(client.create_token(request), input)).await
             }
             _ => return None,
         },

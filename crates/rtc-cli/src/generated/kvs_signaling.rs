@@ -1295,69 +1295,92 @@ pub(crate) async fn call(
         match name {
             "create_signaling_channel" => {
                 let request = create_signaling_channel(&mut input);
-                run.call(client.create_signaling_channel(request), input).await
+                Box::pin(run.call(client.create_signaling_channel(request), input)).await
             }
             "describe_signaling_channel" => {
                 let request = describe_signaling_channel(&mut input);
-                run.call(client.describe_signaling_channel(request), input).await
+                Box::pin(run.call(client.describe_signaling_channel(request), input))
+                    .await
             }
             "list_signaling_channels" => {
                 let request = list_signaling_channels(&mut input);
-                run.list(client.list_signaling_channels(request), input).await
+                Box::pin(run.list(client.list_signaling_channels(request), input)).await
             }
             "update_signaling_channel" => {
                 let request = update_signaling_channel(&mut input);
-                run.call(client.update_signaling_channel(request), input).await
+                Box::pin(run.call(client.update_signaling_channel(request), input)).await
             }
             "delete_signaling_channel" => {
                 let request = delete_signaling_channel(&mut input);
-                run.call(client.delete_signaling_channel(request), input).await
+                Box::pin(run.call(client.delete_signaling_channel(request), input)).await
             }
             "tag_resource" => {
                 let request = tag_resource(&mut input);
-                run.call(client.tag_resource(request), input).await
+                Box::pin(run.call(client.tag_resource(request), input)).await
             }
             "untag_resource" => {
                 let request = untag_resource(&mut input);
-                run.call(client.untag_resource(request), input).await
+                Box::pin(run.call(client.untag_resource(request), input)).await
             }
             "list_tags_for_resource" => {
                 let request = list_tags_for_resource(&mut input);
-                run.call(client.list_tags_for_resource(request), input).await
+                Box::pin(run.call(client.list_tags_for_resource(request), input)).await
             }
             "describe_media_storage_configuration" => {
                 let request = describe_media_storage_configuration(&mut input);
-                run.call(client.describe_media_storage_configuration(request), input)
+                Box::pin(
+                        run
+                            .call(
+                                client.describe_media_storage_configuration(request),
+                                input,
+                            ),
+                    )
                     .await
             }
             "update_media_storage_configuration" => {
                 let request = update_media_storage_configuration(&mut input);
-                run.call(client.update_media_storage_configuration(request), input).await
+                Box::pin(
+                        run
+                            .call(
+                                client.update_media_storage_configuration(request),
+                                input,
+                            ),
+                    )
+                    .await
             }
             "describe_mapped_resource_configuration" => {
                 let request = describe_mapped_resource_configuration(&mut input);
-                run.list(client.describe_mapped_resource_configuration(request), input)
+                Box::pin(
+                        run
+                            .list(
+                                client.describe_mapped_resource_configuration(request),
+                                input,
+                            ),
+                    )
                     .await
             }
             "send_alexa_offer_to_master" => {
                 let request = send_alexa_offer_to_master(&mut input);
-                run.call(client.send_alexa_offer_to_master(request), input).await
+                Box::pin(run.call(client.send_alexa_offer_to_master(request), input))
+                    .await
             }
             "join_storage_session" => {
                 let request = join_storage_session(&mut input);
-                run.call(client.join_storage_session(request), input).await
+                Box::pin(run.call(client.join_storage_session(request), input)).await
             }
             "join_storage_session_as_viewer" => {
                 let request = join_storage_session_as_viewer(&mut input);
-                run.call(client.join_storage_session_as_viewer(request), input).await
+                Box::pin(run.call(client.join_storage_session_as_viewer(request), input))
+                    .await
             }
             "get_signaling_channel_endpoint" => {
                 let request = get_signaling_channel_endpoint(&mut input);
-                run.call(client.get_signaling_channel_endpoint(request), input).await
+                Box::pin(run.call(client.get_signaling_channel_endpoint(request), input))
+                    .await
             }
             "get_ice_server_config" => {
                 let request = get_ice_server_config(&mut input);
-                run.call(client.get_ice_server_config(request), input).await
+                Box::pin(run.call(client.get_ice_server_config(request), input)).await
             }
             _ => return None,
         },

@@ -516,7 +516,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
                 required: false,
                 bounds: "8 to 128 bytes, visible ASCII characters only",
                 values: &[],
-                doc: "One key per logical action: a repeat with the same key and input gives the same answer and has no second effect. Only with a key is a call repeated after a lost answer.",
+                doc: "One key per logical action: a repeat with the same key and input gives the same answer and has no second effect. At the cloud one is made for each call when not given (unless the client is told not to); a Community Edition does not know it and gets none. Only with a key is a call repeated after a lost answer.",
             },
         ],
     },
@@ -581,9 +581,2897 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
                 required: false,
                 bounds: "8 to 128 bytes, visible ASCII characters only",
                 values: &[],
-                doc: "One key per logical action: a repeat with the same key and input gives the same answer and has no second effect. Only with a key is a call repeated after a lost answer.",
+                doc: "One key per logical action: a repeat with the same key and input gives the same answer and has no second effect. At the cloud one is made for each call when not given (unless the client is told not to); a Community Edition does not know it and gets none. Only with a key is a call repeated after a lost answer.",
             },
         ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "delete_room",
+        kind: "http",
+        method: "POST",
+        path: "/v1/rooms/",
+        doc: "Ends a room and takes it away. Cloud only; rooms of the demo mode cannot be deleted.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "meeting_id",
+                wire: "meetingID",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, more than white space",
+                values: &[],
+                doc: "The room.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "list_rooms",
+        kind: "http",
+        method: "GET",
+        path: "/v1/rooms",
+        doc: "Lists the account's rooms. Neither the filters nor the answer are documented: the names are those of a legacy type of the official SDKs, and the answer is given as it comes.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "event_status",
+                wire: "eventStatus",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["active", "inactive"],
+                doc: "Which rooms.",
+            },
+            FieldDoc {
+                name: "start_index",
+                wire: "startIndex",
+                ty: "u32",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The index of the first one.",
+            },
+            FieldDoc {
+                name: "page_size",
+                wire: "pageSize",
+                ty: "u32",
+                required: false,
+                bounds: "at least 1",
+                values: &[],
+                doc: "How many at once.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "get_event_settings",
+        kind: "http",
+        method: "GET",
+        path: "/v1/eventssettings/",
+        doc: "Gives the account's settings for events.",
+        paged: false,
+        fields: &[],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "create_event_settings",
+        kind: "http",
+        method: "POST",
+        path: "/v1/eventssettings",
+        doc: "Sets the account's settings for events for the first time. What the service answers is not documented and given as it comes.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "subusername",
+                wire: "subusername",
+                ty: "text",
+                required: false,
+                bounds: "at most 120 characters",
+                values: &[],
+                doc: "The sub-account.",
+            },
+            FieldDoc {
+                name: "item_page_limit",
+                wire: "itemPageLimit",
+                ty: "u32",
+                required: false,
+                bounds: "1 to 100000",
+                values: &[],
+                doc: "How many participants one page of the grid shows.",
+            },
+            FieldDoc {
+                name: "media_type",
+                wire: "mediaType",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["video", "audio"],
+                doc: "Which media rooms carry.",
+            },
+            FieldDoc {
+                name: "add_co_host",
+                wire: "addCoHost",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether hosts may name a co-host.",
+            },
+            FieldDoc {
+                name: "target_orientation",
+                wire: "targetOrientation",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["landscape", "neutral", "portrait"],
+                doc: "How participants' pictures are oriented.",
+            },
+            FieldDoc {
+                name: "target_orientation_host",
+                wire: "targetOrientationHost",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["landscape", "neutral", "portrait"],
+                doc: "How the host's picture is oriented.",
+            },
+            FieldDoc {
+                name: "target_resolution",
+                wire: "targetResolution",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["qhd", "fhd", "hd", "sd", "QnHD"],
+                doc: "The resolution of participants' pictures.",
+            },
+            FieldDoc {
+                name: "target_resolution_host",
+                wire: "targetResolutionHost",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["qhd", "fhd", "hd", "sd", "QnHD"],
+                doc: "The resolution of the host's picture.",
+            },
+            FieldDoc {
+                name: "type",
+                wire: "type",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["conference", "webinar", "chat", "broadcast"],
+                doc: "What kind of event rooms hold.",
+            },
+            FieldDoc {
+                name: "audio_setting",
+                wire: "audioSetting",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["allow", "approval", "disallow"],
+                doc: "What participants need to speak.",
+            },
+            FieldDoc {
+                name: "video_setting",
+                wire: "videoSetting",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["allow", "approval", "disallow"],
+                doc: "What participants need to show themselves.",
+            },
+            FieldDoc {
+                name: "screenshare_setting",
+                wire: "screenshareSetting",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["allow", "approval", "disallow"],
+                doc: "What participants need to share their screen.",
+            },
+            FieldDoc {
+                name: "chat_setting",
+                wire: "chatSetting",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["allow", "disallow"],
+                doc: "Whether participants may chat.",
+            },
+            FieldDoc {
+                name: "safe_room",
+                wire: "safeRoom",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether pictures are checked for offensive content.",
+            },
+            FieldDoc {
+                name: "auto_start_safe_room",
+                wire: "autoStartSafeRoom",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether that check starts with the room.",
+            },
+            FieldDoc {
+                name: "safe_room_action",
+                wire: "safeRoomAction",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["warn", "kick", "ban"],
+                doc: "What happens to who shows offensive content.",
+            },
+            FieldDoc {
+                name: "support_sip",
+                wire: "supportSIP",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether telephone calls can take part.",
+            },
+            FieldDoc {
+                name: "direction_sip",
+                wire: "directionSIP",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["inbound", "outbound", "both"],
+                doc: "Which telephone calls can take part.",
+            },
+            FieldDoc {
+                name: "support_translation",
+                wire: "supportTranslation",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether speech is translated.",
+            },
+            FieldDoc {
+                name: "translation_config_nick_name",
+                wire: "translationConfigNickName",
+                ty: "text",
+                required: false,
+                bounds: "at most 50 characters",
+                values: &[],
+                doc: "The existing translation configuration to use.",
+            },
+            FieldDoc {
+                name: "translation_output_mode",
+                wire: "translationOutputMode",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["audio", "text-only"],
+                doc: "How a translation is given.",
+            },
+            FieldDoc {
+                name: "enable_ai_notes",
+                wire: "enableAiNotes",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether notes are taken automatically.",
+            },
+            FieldDoc {
+                name: "ai_notes_only",
+                wire: "aiNotesOnly",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether only notes are taken.",
+            },
+            FieldDoc {
+                name: "support_max_room",
+                wire: "supportMaxRoom",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Four times the capacity, of which a twentieth can produce media.",
+            },
+            FieldDoc {
+                name: "support_flex_room",
+                wire: "supportFlexRoom",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Twice the capacity, of which a quarter can produce media.",
+            },
+            FieldDoc {
+                name: "webhook_url",
+                wire: "webhookUrl",
+                ty: "text",
+                required: false,
+                bounds: "at most 2048 characters, an http or https URL",
+                values: &[],
+                doc: "Where events are reported.",
+            },
+            FieldDoc {
+                name: "webhook_secret",
+                wire: "webhookSecret",
+                ty: "text",
+                required: false,
+                bounds: "at most 256 characters",
+                values: &[],
+                doc: "The secret of these reports; how it is used is not documented.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "update_event_settings",
+        kind: "http",
+        method: "POST",
+        path: "/v1/eventssettings",
+        doc: "Changes the account's settings for events: what is not given stays. What the service answers is not documented and given as it comes.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "subusername",
+                wire: "subusername",
+                ty: "text",
+                required: false,
+                bounds: "at most 120 characters",
+                values: &[],
+                doc: "The sub-account.",
+            },
+            FieldDoc {
+                name: "item_page_limit",
+                wire: "itemPageLimit",
+                ty: "u32",
+                required: false,
+                bounds: "1 to 100000",
+                values: &[],
+                doc: "How many participants one page of the grid shows.",
+            },
+            FieldDoc {
+                name: "media_type",
+                wire: "mediaType",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["video", "audio"],
+                doc: "Which media rooms carry.",
+            },
+            FieldDoc {
+                name: "add_co_host",
+                wire: "addCoHost",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether hosts may name a co-host.",
+            },
+            FieldDoc {
+                name: "target_orientation",
+                wire: "targetOrientation",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["landscape", "neutral", "portrait"],
+                doc: "How participants' pictures are oriented.",
+            },
+            FieldDoc {
+                name: "target_orientation_host",
+                wire: "targetOrientationHost",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["landscape", "neutral", "portrait"],
+                doc: "How the host's picture is oriented.",
+            },
+            FieldDoc {
+                name: "target_resolution",
+                wire: "targetResolution",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["qhd", "fhd", "hd", "sd", "QnHD"],
+                doc: "The resolution of participants' pictures.",
+            },
+            FieldDoc {
+                name: "target_resolution_host",
+                wire: "targetResolutionHost",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["qhd", "fhd", "hd", "sd", "QnHD"],
+                doc: "The resolution of the host's picture.",
+            },
+            FieldDoc {
+                name: "type",
+                wire: "type",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["conference", "webinar", "chat", "broadcast"],
+                doc: "What kind of event rooms hold.",
+            },
+            FieldDoc {
+                name: "audio_setting",
+                wire: "audioSetting",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["allow", "approval", "disallow"],
+                doc: "What participants need to speak.",
+            },
+            FieldDoc {
+                name: "video_setting",
+                wire: "videoSetting",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["allow", "approval", "disallow"],
+                doc: "What participants need to show themselves.",
+            },
+            FieldDoc {
+                name: "screenshare_setting",
+                wire: "screenshareSetting",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["allow", "approval", "disallow"],
+                doc: "What participants need to share their screen.",
+            },
+            FieldDoc {
+                name: "chat_setting",
+                wire: "chatSetting",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["allow", "disallow"],
+                doc: "Whether participants may chat.",
+            },
+            FieldDoc {
+                name: "safe_room",
+                wire: "safeRoom",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether pictures are checked for offensive content.",
+            },
+            FieldDoc {
+                name: "auto_start_safe_room",
+                wire: "autoStartSafeRoom",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether that check starts with the room.",
+            },
+            FieldDoc {
+                name: "safe_room_action",
+                wire: "safeRoomAction",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["warn", "kick", "ban"],
+                doc: "What happens to who shows offensive content.",
+            },
+            FieldDoc {
+                name: "support_sip",
+                wire: "supportSIP",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether telephone calls can take part.",
+            },
+            FieldDoc {
+                name: "direction_sip",
+                wire: "directionSIP",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["inbound", "outbound", "both"],
+                doc: "Which telephone calls can take part.",
+            },
+            FieldDoc {
+                name: "support_translation",
+                wire: "supportTranslation",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether speech is translated.",
+            },
+            FieldDoc {
+                name: "translation_config_nick_name",
+                wire: "translationConfigNickName",
+                ty: "text",
+                required: false,
+                bounds: "at most 50 characters",
+                values: &[],
+                doc: "The existing translation configuration to use.",
+            },
+            FieldDoc {
+                name: "translation_output_mode",
+                wire: "translationOutputMode",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["audio", "text-only"],
+                doc: "How a translation is given.",
+            },
+            FieldDoc {
+                name: "enable_ai_notes",
+                wire: "enableAiNotes",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether notes are taken automatically.",
+            },
+            FieldDoc {
+                name: "ai_notes_only",
+                wire: "aiNotesOnly",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether only notes are taken.",
+            },
+            FieldDoc {
+                name: "support_max_room",
+                wire: "supportMaxRoom",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Four times the capacity, of which a twentieth can produce media.",
+            },
+            FieldDoc {
+                name: "support_flex_room",
+                wire: "supportFlexRoom",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Twice the capacity, of which a quarter can produce media.",
+            },
+            FieldDoc {
+                name: "webhook_url",
+                wire: "webhookUrl",
+                ty: "text",
+                required: false,
+                bounds: "at most 2048 characters, an http or https URL",
+                values: &[],
+                doc: "Where events are reported.",
+            },
+            FieldDoc {
+                name: "webhook_secret",
+                wire: "webhookSecret",
+                ty: "text",
+                required: false,
+                bounds: "at most 256 characters",
+                values: &[],
+                doc: "The secret of these reports; how it is used is not documented.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "list_sip_configs",
+        kind: "http",
+        method: "GET",
+        path: "/v1/sipconfigs/",
+        doc: "Lists the account's telephone numbers.",
+        paged: true,
+        fields: &[
+            FieldDoc {
+                name: "start_index",
+                wire: "startIndex",
+                ty: "u32",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The index of the first one; 0 when not given.",
+            },
+            FieldDoc {
+                name: "page_size",
+                wire: "pageSize",
+                ty: "u32",
+                required: false,
+                bounds: "at least 1",
+                values: &[],
+                doc: "How many at once.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "list_sip_calls",
+        kind: "http",
+        method: "GET",
+        path: "/v1/sipcall/list",
+        doc: "Lists telephone calls. The service takes one such call in 5 seconds: the client waits so long between them.",
+        paged: true,
+        fields: &[
+            FieldDoc {
+                name: "page",
+                wire: "page",
+                ty: "u32",
+                required: false,
+                bounds: "at least 1",
+                values: &[],
+                doc: "The page, from 1.",
+            },
+            FieldDoc {
+                name: "limit",
+                wire: "limit",
+                ty: "u32",
+                required: false,
+                bounds: "1 to 100",
+                values: &[],
+                doc: "How many at once.",
+            },
+            FieldDoc {
+                name: "status",
+                wire: "status",
+                ty: "text",
+                required: false,
+                bounds: "more than white space",
+                values: &[],
+                doc: "Only those that are so far, such as `active`.",
+            },
+            FieldDoc {
+                name: "direction",
+                wire: "direction",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["incoming", "outgoing"],
+                doc: "Only those of this direction.",
+            },
+            FieldDoc {
+                name: "room_name",
+                wire: "roomName",
+                ty: "text",
+                required: false,
+                bounds: "more than white space",
+                values: &[],
+                doc: "Only those of this room.",
+            },
+            FieldDoc {
+                name: "search",
+                wire: "search",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Only those that have this text somewhere.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "get_sip_call_summary",
+        kind: "http",
+        method: "GET",
+        path: "/v1/sipcall/summary",
+        doc: "Gives figures about telephone calls. Their form is not documented: they are given as they come.",
+        paged: false,
+        fields: &[],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "get_sip_call_state",
+        kind: "http",
+        method: "GET",
+        path: "/v1/sipcall/{sip_call_id}/state",
+        doc: "Gives one telephone call.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "sip_call_id",
+                wire: "sipCallId",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, visible ASCII, and neither `.` nor `..`",
+                values: &[],
+                doc: "The call: its Call-ID.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "start_sip_call",
+        kind: "http",
+        method: "POST",
+        path: "/v1/sipcall/outgoingCall",
+        doc: "Calls a telephone number from a room. What the service answers is not documented and given as it comes.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "called_did",
+                wire: "calledDid",
+                ty: "text",
+                required: true,
+                bounds: "a telephone number in E.164 form, such as +15551234567",
+                values: &[],
+                doc: "The number to call.",
+            },
+            FieldDoc {
+                name: "caller_id_number",
+                wire: "callerIdNumber",
+                ty: "text",
+                required: true,
+                bounds: "a telephone number in E.164 form, such as +15551234567",
+                values: &[],
+                doc: "The number to call from: one of the account.",
+            },
+            FieldDoc {
+                name: "room_name",
+                wire: "roomName",
+                ty: "text",
+                required: true,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The room.",
+            },
+            FieldDoc {
+                name: "initiator_name",
+                wire: "initiatorName",
+                ty: "text",
+                required: true,
+                bounds: "more than white space",
+                values: &[],
+                doc: "Who calls: a participant of the room.",
+            },
+            FieldDoc {
+                name: "callee_display_name",
+                wire: "calleeDisplayName",
+                ty: "text",
+                required: false,
+                bounds: "at most 320 characters",
+                values: &[],
+                doc: "How the called side is shown.",
+            },
+            FieldDoc {
+                name: "call_purpose",
+                wire: "callPurpose",
+                ty: "text",
+                required: false,
+                bounds: "at most 500 characters",
+                values: &[],
+                doc: "Why it is called, for the agent.",
+            },
+            FieldDoc {
+                name: "call_objective",
+                wire: "callObjective",
+                ty: "text",
+                required: false,
+                bounds: "at most 300 characters",
+                values: &[],
+                doc: "What the call is to achieve, for the agent.",
+            },
+            FieldDoc {
+                name: "reference_id",
+                wire: "referenceId",
+                ty: "text",
+                required: false,
+                bounds: "at most 100 characters",
+                values: &[],
+                doc: "Your own reference.",
+            },
+            FieldDoc {
+                name: "urgency",
+                wire: "urgency",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["low", "normal", "high", "urgent"],
+                doc: "How urgent it is.",
+            },
+            FieldDoc {
+                name: "call_script",
+                wire: "callScript",
+                ty: "text",
+                required: false,
+                bounds: "at most 2000 characters",
+                values: &[],
+                doc: "What the agent is to say.",
+            },
+            FieldDoc {
+                name: "start_with_initiator_audio",
+                wire: "startWithInitiatorAudio",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether the initiator is heard from the beginning.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "end_sip_call",
+        kind: "http",
+        method: "POST",
+        path: "/v1/sipcall/{sip_call_id}/end",
+        doc: "Ends a telephone call. What the service answers is not documented and given as it comes.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "sip_call_id",
+                wire: "sipCallId",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, visible ASCII, and neither `.` nor `..`",
+                values: &[],
+                doc: "The call: its Call-ID.",
+            },
+            FieldDoc {
+                name: "reason",
+                wire: "reason",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Why, for the record.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "hold_sip_call",
+        kind: "http",
+        method: "POST",
+        path: "/v1/sipcall/{sip_call_id}/hold",
+        doc: "Puts a telephone call on hold. What the service answers is not documented and given as it comes.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "sip_call_id",
+                wire: "sipCallId",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, visible ASCII, and neither `.` nor `..`",
+                values: &[],
+                doc: "The call: its Call-ID.",
+            },
+            FieldDoc {
+                name: "with_message",
+                wire: "withMessage",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "What the other side is told.",
+            },
+            FieldDoc {
+                name: "pause_recording",
+                wire: "pauseRecording",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether the recording pauses with it.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "unhold_sip_call",
+        kind: "http",
+        method: "POST",
+        path: "/v1/sipcall/{sip_call_id}/unhold",
+        doc: "Takes a telephone call off hold. What the service answers is not documented and given as it comes.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "sip_call_id",
+                wire: "sipCallId",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, visible ASCII, and neither `.` nor `..`",
+                values: &[],
+                doc: "The call: its Call-ID.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "switch_sip_source",
+        kind: "http",
+        method: "POST",
+        path: "/v1/sipcall/{sip_call_id}/switch-source",
+        doc: "Hands a telephone call over to the agent or to a human. What the service answers is not documented and given as it comes.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "sip_call_id",
+                wire: "sipCallId",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, visible ASCII, and neither `.` nor `..`",
+                values: &[],
+                doc: "The call: its Call-ID.",
+            },
+            FieldDoc {
+                name: "target_type",
+                wire: "targetType",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["agent", "human"],
+                doc: "To whom.",
+            },
+            FieldDoc {
+                name: "human_name",
+                wire: "humanName",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The human: a participant of the room.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "start_sip_agent",
+        kind: "http",
+        method: "POST",
+        path: "/v1/sipcall/{sip_call_id}/start-agent",
+        doc: "Lets the agent talk in a telephone call. What the service answers is not documented and given as it comes.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "sip_call_id",
+                wire: "sipCallId",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, visible ASCII, and neither `.` nor `..`",
+                values: &[],
+                doc: "The call: its Call-ID.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "stop_sip_agent",
+        kind: "http",
+        method: "POST",
+        path: "/v1/sipcall/{sip_call_id}/stop-agent",
+        doc: "Silences the agent of a telephone call. What the service answers is not documented and given as it comes.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "sip_call_id",
+                wire: "sipCallId",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, visible ASCII, and neither `.` nor `..`",
+                values: &[],
+                doc: "The call: its Call-ID.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "offer_sip_callback",
+        kind: "http",
+        method: "POST",
+        path: "/v1/sipcall/{sip_call_id}/offer-callback",
+        doc: "Offers the caller to be called back. What the service answers is not documented and given as it comes.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "sip_call_id",
+                wire: "sipCallId",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, visible ASCII, and neither `.` nor `..`",
+                values: &[],
+                doc: "The call: its Call-ID.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "play_sip_audio",
+        kind: "http",
+        method: "POST",
+        path: "/v1/sipcall/{sip_call_id}/play",
+        doc: "Plays something into a telephone call: a text is spoken, an address is played. What the service answers is not documented and given as it comes.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "sip_call_id",
+                wire: "sipCallId",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, visible ASCII, and neither `.` nor `..`",
+                values: &[],
+                doc: "The call: its Call-ID.",
+            },
+            FieldDoc {
+                name: "source_value",
+                wire: "sourceValue",
+                ty: "text",
+                required: true,
+                bounds: "at most 2048 characters, more than white space",
+                values: &[],
+                doc: "The text, or the address of a recording.",
+            },
+            FieldDoc {
+                name: "loop",
+                wire: "loop",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether it is played again and again.",
+            },
+            FieldDoc {
+                name: "immediately",
+                wire: "immediately",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether it interrupts what is being played.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "update_sip_play_to_all",
+        kind: "http",
+        method: "POST",
+        path: "/v1/sipcall/{sip_call_id}/update-play-to-all",
+        doc: "Says whether what is played into a telephone call is heard in the room, too. What the service answers is not documented and given as it comes.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "sip_call_id",
+                wire: "sipCallId",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, visible ASCII, and neither `.` nor `..`",
+                values: &[],
+                doc: "The call: its Call-ID.",
+            },
+            FieldDoc {
+                name: "play_to_all",
+                wire: "playToAll",
+                ty: "bool",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether it is.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "update_sip_template",
+        kind: "http",
+        method: "POST",
+        path: "/v1/sipcall/{sip_call_id}/update-template",
+        doc: "Sets values of the agent's template. What the service answers is not documented and given as it comes.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "sip_call_id",
+                wire: "sipCallId",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, visible ASCII, and neither `.` nor `..`",
+                values: &[],
+                doc: "The call: its Call-ID.",
+            },
+            FieldDoc {
+                name: "template_values",
+                wire: "templateValues",
+                ty: "json",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "An object of at most 50 texts, numbers or booleans by name.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "pause_sip_recording",
+        kind: "http",
+        method: "POST",
+        path: "/v1/sipcall/{sip_call_id}/pause-recording",
+        doc: "Pauses the recording of a telephone call. What the service answers is not documented and given as it comes.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "sip_call_id",
+                wire: "sipCallId",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, visible ASCII, and neither `.` nor `..`",
+                values: &[],
+                doc: "The call: its Call-ID.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "resume_sip_recording",
+        kind: "http",
+        method: "POST",
+        path: "/v1/sipcall/{sip_call_id}/resume-recording",
+        doc: "Goes on with the recording of a telephone call. What the service answers is not documented and given as it comes.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "sip_call_id",
+                wire: "sipCallId",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, visible ASCII, and neither `.` nor `..`",
+                values: &[],
+                doc: "The call: its Call-ID.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "stop_sip_recording",
+        kind: "http",
+        method: "POST",
+        path: "/v1/sipcall/{sip_call_id}/stop-recording",
+        doc: "Ends the recording of a telephone call. What the service answers is not documented and given as it comes.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "sip_call_id",
+                wire: "sipCallId",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, visible ASCII, and neither `.` nor `..`",
+                values: &[],
+                doc: "The call: its Call-ID.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "create_external_session",
+        kind: "http",
+        method: "POST",
+        path: "/v1/meetings/{meeting_id}/external-sessions",
+        doc: "Lets an external source send its media into a meeting over WHIP. See `publish_whip` for the next step.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "meeting_id",
+                wire: "meetingID",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The room.",
+            },
+            FieldDoc {
+                name: "display_name",
+                wire: "displayName",
+                ty: "text",
+                required: true,
+                bounds: "2 to 10 characters, ASCII letters and digits only",
+                values: &[],
+                doc: "The name that the others see.",
+            },
+            FieldDoc {
+                name: "role",
+                wire: "role",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["host", "participant"],
+                doc: "As what it takes part.",
+            },
+            FieldDoc {
+                name: "ingest",
+                wire: "ingest",
+                ty: "object",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "What it sends.",
+            },
+            FieldDoc {
+                name: "ingest.tracks",
+                wire: "ingest.tracks",
+                ty: "[text]",
+                required: true,
+                bounds: "1 to 2 elements",
+                values: &["audio", "video"],
+                doc: "The tracks: audio, or audio and video.",
+            },
+            FieldDoc {
+                name: "metadata",
+                wire: "metadata",
+                ty: "json",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Anything of your own, as an object.",
+            },
+            FieldDoc {
+                name: "idempotency_key",
+                wire: "Idempotency-Key",
+                ty: "text",
+                required: false,
+                bounds: "8 to 128 bytes, visible ASCII characters only",
+                values: &[],
+                doc: "One key per logical action: a repeat with the same key and input gives the same answer and has no second effect. Made for each call when not given (unless the client is told not to).",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "get_external_session",
+        kind: "http",
+        method: "GET",
+        path: "/v1/meetings/{meeting_id}/external-sessions/{session_id}",
+        doc: "Tells how far an external source is.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "meeting_id",
+                wire: "meetingID",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The room.",
+            },
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionID",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The external source.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "delete_external_session",
+        kind: "http",
+        method: "DELETE",
+        path: "/v1/meetings/{meeting_id}/external-sessions/{session_id}",
+        doc: "Takes an external source away. Delete its playbacks first.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "meeting_id",
+                wire: "meetingID",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The room.",
+            },
+            FieldDoc {
+                name: "session_id",
+                wire: "sessionID",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The external source.",
+            },
+            FieldDoc {
+                name: "reason",
+                wire: "reason",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Why, for the record.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "create_playback",
+        kind: "http",
+        method: "POST",
+        path: "/v1/meetings/{meeting_id}/playbacks",
+        doc: "Lets an external viewer watch an external source over WHEP. See `play_whep` for the next step.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "meeting_id",
+                wire: "meetingID",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The room.",
+            },
+            FieldDoc {
+                name: "source_session_id",
+                wire: "sourceSessionID",
+                ty: "text",
+                required: true,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The external source.",
+            },
+            FieldDoc {
+                name: "tracks",
+                wire: "tracks",
+                ty: "[text]",
+                required: true,
+                bounds: "1 to 2 elements",
+                values: &["audio", "video"],
+                doc: "What is watched.",
+            },
+            FieldDoc {
+                name: "idempotency_key",
+                wire: "Idempotency-Key",
+                ty: "text",
+                required: false,
+                bounds: "8 to 128 bytes, visible ASCII characters only",
+                values: &[],
+                doc: "One key per logical action: a repeat with the same key and input gives the same answer and has no second effect. Made for each call when not given (unless the client is told not to).",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "delete_playback",
+        kind: "http",
+        method: "DELETE",
+        path: "/v1/meetings/{meeting_id}/playbacks/{playback_id}",
+        doc: "Takes an external viewer away.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "meeting_id",
+                wire: "meetingID",
+                ty: "text",
+                required: true,
+                bounds: "at most 256 characters, neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The room.",
+            },
+            FieldDoc {
+                name: "playback_id",
+                wire: "playbackID",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The external viewer.",
+            },
+            FieldDoc {
+                name: "reason",
+                wire: "reason",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Why, for the record.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "publish_whip",
+        kind: "http",
+        method: "POST",
+        path: "",
+        doc: "Offers media to the WHIP address of an external source and gives the answer. The address comes from an answer: private ones are refused unless the endpoint of the client is private. The account's key is not sent there.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "url",
+                wire: "url",
+                ty: "text",
+                required: true,
+                bounds: "an http or https URL",
+                values: &[],
+                doc: "The address: `ingest.url` of the external source.",
+            },
+            FieldDoc {
+                name: "token",
+                wire: "Authorization",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The token for it.",
+            },
+            FieldDoc {
+                name: "sdp",
+                wire: "sdp",
+                ty: "text",
+                required: true,
+                bounds: "a session description, which begins with v=0",
+                values: &[],
+                doc: "The offer of your WebRTC stack.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "play_whep",
+        kind: "http",
+        method: "POST",
+        path: "",
+        doc: "Offers to receive media from the WHEP address of an external viewer and gives the answer.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "url",
+                wire: "url",
+                ty: "text",
+                required: true,
+                bounds: "an http or https URL",
+                values: &[],
+                doc: "The address: `endpoint_url` of the external viewer.",
+            },
+            FieldDoc {
+                name: "token",
+                wire: "Authorization",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The token for it.",
+            },
+            FieldDoc {
+                name: "sdp",
+                wire: "sdp",
+                ty: "text",
+                required: true,
+                bounds: "a session description, which begins with v=0",
+                values: &[],
+                doc: "The offer of your WebRTC stack.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "get_whep_profile",
+        kind: "http",
+        method: "GET",
+        path: "",
+        doc: "Tells which payload types a WHEP address uses. Needs no credentials and sends none.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "url",
+                wire: "url",
+                ty: "text",
+                required: true,
+                bounds: "an http or https URL",
+                values: &[],
+                doc: "The address: `endpoint_url` of the external viewer.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "delete_media_resource",
+        kind: "http",
+        method: "DELETE",
+        path: "",
+        doc: "Ends what `publish_whip` or `play_whep` began.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "url",
+                wire: "url",
+                ty: "text",
+                required: true,
+                bounds: "an http or https URL",
+                values: &[],
+                doc: "The address: `resource_url` of their answer.",
+            },
+            FieldDoc {
+                name: "token",
+                wire: "Authorization",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The token for it.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "check_session",
+        kind: "http",
+        method: "POST",
+        path: "/v1/mcp/session",
+        doc: "Checks a disposable key and tells what it may do.",
+        paged: false,
+        fields: &[],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "list_disposable_keys",
+        kind: "http",
+        method: "GET",
+        path: "/v1/disposable-keys",
+        doc: "Lists the disposable keys of the account. The answer is not documented: it is given as it comes.",
+        paged: false,
+        fields: &[],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "manage_disposable_key",
+        kind: "http",
+        method: "POST",
+        path: "/v1/disposable-keys",
+        doc: "Makes, changes or revokes a disposable key. Beside the action the members of the request are not documented: they are sent as you give them, and the answer is given as it comes.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "action",
+                wire: "action",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["create", "update", "revoke"],
+                doc: "What is to be done.",
+            },
+            FieldDoc {
+                name: "members",
+                wire: "members",
+                ty: "json",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The further members of the request, as an object: what the key is limited to (domains, expiry, operations), or which one is meant.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "get_disposable_key_usage",
+        kind: "http",
+        method: "GET",
+        path: "/v1/disposable-keys/usage",
+        doc: "Tells how much a disposable key was used; it is named by its name or by its id. The answer is not documented: it is given as it comes.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "name",
+                wire: "name",
+                ty: "text",
+                required: false,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The name of the key.",
+            },
+            FieldDoc {
+                name: "key_id",
+                wire: "keyId",
+                ty: "text",
+                required: false,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The id of the key.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "get_disposable_key_quota",
+        kind: "http",
+        method: "GET",
+        path: "/v1/disposable-keys-quota",
+        doc: "Tells how many disposable keys the account may have. The answer is not documented: it is given as it comes.",
+        paged: false,
+        fields: &[],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "connect_meeting",
+        kind: "local",
+        method: "",
+        path: "",
+        doc: "Connects to a room's media server, to control the meeting. Without room and secret: to a Community Edition server, to create or join an event there.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "link",
+                wire: "link",
+                ty: "text",
+                required: true,
+                bounds: "an http or https URL",
+                values: &[],
+                doc: "Where the media server is: `link` of the room.",
+            },
+            FieldDoc {
+                name: "room_name",
+                wire: "apiUserName",
+                ty: "text",
+                required: false,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The room.",
+            },
+            FieldDoc {
+                name: "secret",
+                wire: "apiToken",
+                ty: "text",
+                required: false,
+                bounds: "64 to 64 characters, ASCII letters and digits only",
+                values: &[],
+                doc: "The token: `secret` of the room.",
+            },
+            FieldDoc {
+                name: "member",
+                wire: "member",
+                ty: "text",
+                required: false,
+                bounds: "2 to 10 characters, ASCII letters and digits only",
+                values: &[],
+                doc: "The display name to take part under; without it the connection controls the meeting, but is nobody in it.",
+            },
+            FieldDoc {
+                name: "islevel",
+                wire: "islevel",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["0", "1", "2"],
+                doc: "As what: a participant when not given.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "control_media",
+        kind: "command",
+        method: "",
+        path: "controlMedia",
+        doc: "Switches media of a participant off. The service does not acknowledge it.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "participant_id",
+                wire: "participantId",
+                ty: "text",
+                required: true,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The participant's id in the room.",
+            },
+            FieldDoc {
+                name: "participant_name",
+                wire: "participantName",
+                ty: "text",
+                required: true,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The participant's name.",
+            },
+            FieldDoc {
+                name: "type",
+                wire: "type",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["audio", "video", "screenshare", "chat", "all"],
+                doc: "Which media.",
+            },
+            FieldDoc {
+                name: "room_name",
+                wire: "roomName",
+                ty: "text",
+                required: false,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The room; the one that was connected to when not given.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "disconnect_participant",
+        kind: "command",
+        method: "",
+        path: "disconnectUserInitiate",
+        doc: "Asks a participant to leave the meeting: the official clients obey. The service does not acknowledge it; `remove_participant` has the server do it.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "member",
+                wire: "member",
+                ty: "text",
+                required: true,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The participant's name.",
+            },
+            FieldDoc {
+                name: "room_name",
+                wire: "roomName",
+                ty: "text",
+                required: false,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The room; the one that was connected to when not given.",
+            },
+            FieldDoc {
+                name: "id",
+                wire: "id",
+                ty: "text",
+                required: true,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The participant's id in the room.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "remove_participant",
+        kind: "command",
+        method: "",
+        path: "disconnectUser",
+        doc: "Has the server remove a participant from the meeting, and ban if so wanted. The service does not acknowledge it.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "member",
+                wire: "member",
+                ty: "text",
+                required: true,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The participant's name.",
+            },
+            FieldDoc {
+                name: "room_name",
+                wire: "roomName",
+                ty: "text",
+                required: false,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The room; the one that was connected to when not given.",
+            },
+            FieldDoc {
+                name: "ban",
+                wire: "ban",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether the participant must not come back.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "admit_participant",
+        kind: "command",
+        method: "",
+        path: "allowUserIn",
+        doc: "Lets somebody in who waits, or refuses. The service does not acknowledge it.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "participant_id",
+                wire: "participantId",
+                ty: "text",
+                required: true,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The participant's id in the room.",
+            },
+            FieldDoc {
+                name: "participant_name",
+                wire: "participantName",
+                ty: "text",
+                required: true,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The participant's name.",
+            },
+            FieldDoc {
+                name: "admit",
+                wire: "type",
+                ty: "bool",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether to let in.",
+            },
+            FieldDoc {
+                name: "room_name",
+                wire: "roomName",
+                ty: "text",
+                required: false,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The room; the one that was connected to when not given.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "update_request_settings",
+        kind: "command",
+        method: "",
+        path: "updateSettingsForRequests",
+        doc: "Says what participants need to use their media. The service does not acknowledge it.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "settings",
+                wire: "settings",
+                ty: "[text]",
+                required: true,
+                bounds: "4 to 4 elements",
+                values: &["allow", "approval", "disallow"],
+                doc: "Four values, for sound, picture, shared screen and chat.",
+            },
+            FieldDoc {
+                name: "room_name",
+                wire: "roomName",
+                ty: "text",
+                required: false,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The room; the one that was connected to when not given.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "update_co_host",
+        kind: "command",
+        method: "",
+        path: "updateCoHost",
+        doc: "Names the co-host and what that may do. The service does not acknowledge it.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "room_name",
+                wire: "roomName",
+                ty: "text",
+                required: false,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The room; the one that was connected to when not given.",
+            },
+            FieldDoc {
+                name: "co_host",
+                wire: "coHost",
+                ty: "text",
+                required: true,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The co-host's name.",
+            },
+            FieldDoc {
+                name: "co_host_responsibility",
+                wire: "coHostResponsibility",
+                ty: "[object]",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "What that may do.",
+            },
+            FieldDoc {
+                name: "co_host_responsibility.name",
+                wire: "coHostResponsibility.name",
+                ty: "text",
+                required: true,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The field of duty: participants, media, waiting or chat.",
+            },
+            FieldDoc {
+                name: "co_host_responsibility.value",
+                wire: "coHostResponsibility.value",
+                ty: "bool",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether the co-host may do it.",
+            },
+            FieldDoc {
+                name: "co_host_responsibility.dedicated",
+                wire: "coHostResponsibility.dedicated",
+                ty: "bool",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether it is the co-host's alone.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "send_message",
+        kind: "command",
+        method: "",
+        path: "sendMessage",
+        doc: "Sends a message to the chat. The service does not acknowledge it.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "message_object",
+                wire: "messageObject",
+                ty: "object",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The message.",
+            },
+            FieldDoc {
+                name: "message_object.sender",
+                wire: "messageObject.sender",
+                ty: "text",
+                required: true,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The sender's display name.",
+            },
+            FieldDoc {
+                name: "message_object.receivers",
+                wire: "messageObject.receivers",
+                ty: "[text]",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The names of those that it is for; empty for a message to all.",
+            },
+            FieldDoc {
+                name: "message_object.message",
+                wire: "messageObject.message",
+                ty: "text",
+                required: true,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The text.",
+            },
+            FieldDoc {
+                name: "message_object.timestamp",
+                wire: "messageObject.timestamp",
+                ty: "text",
+                required: true,
+                bounds: "more than white space",
+                values: &[],
+                doc: "When it was written, as the others are to see it: HH:MM:SS.",
+            },
+            FieldDoc {
+                name: "message_object.group",
+                wire: "messageObject.group",
+                ty: "bool",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether it is for all.",
+            },
+            FieldDoc {
+                name: "room_name",
+                wire: "roomName",
+                ty: "text",
+                required: false,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The room; the one that was connected to when not given.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "start_recording",
+        kind: "command",
+        method: "",
+        path: "startRecord",
+        doc: "Starts the recording of the meeting.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "room_name",
+                wire: "roomName",
+                ty: "text",
+                required: false,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The room; the one that was connected to when not given.",
+            },
+            FieldDoc {
+                name: "user_recording_params",
+                wire: "userRecordingParams",
+                ty: "object",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "How it is made.",
+            },
+            FieldDoc {
+                name: "user_recording_params.main_specs",
+                wire: "userRecordingParams.mainSpecs",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "What is recorded.",
+            },
+            FieldDoc {
+                name: "user_recording_params.main_specs.media_options",
+                wire: "userRecordingParams.mainSpecs.mediaOptions",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "`video` or `audio`.",
+            },
+            FieldDoc {
+                name: "user_recording_params.main_specs.audio_options",
+                wire: "userRecordingParams.mainSpecs.audioOptions",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whose sound: `all`, `onScreen` or `host`.",
+            },
+            FieldDoc {
+                name: "user_recording_params.main_specs.video_options",
+                wire: "userRecordingParams.mainSpecs.videoOptions",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whose picture: `all` or `mainScreen`.",
+            },
+            FieldDoc {
+                name: "user_recording_params.main_specs.video_type",
+                wire: "userRecordingParams.mainSpecs.videoType",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "`fullDisplay`, `bestDisplay` or `all`.",
+            },
+            FieldDoc {
+                name: "user_recording_params.main_specs.video_optimized",
+                wire: "userRecordingParams.mainSpecs.videoOptimized",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether the picture is optimised.",
+            },
+            FieldDoc {
+                name: "user_recording_params.main_specs.recording_display_type",
+                wire: "userRecordingParams.mainSpecs.recordingDisplayType",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Who is shown: `video`, `media` or `all`.",
+            },
+            FieldDoc {
+                name: "user_recording_params.main_specs.add_hls",
+                wire: "userRecordingParams.mainSpecs.addHLS",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether the recording is offered as HLS, too.",
+            },
+            FieldDoc {
+                name: "user_recording_params.disp_specs",
+                wire: "userRecordingParams.dispSpecs",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "How it looks.",
+            },
+            FieldDoc {
+                name: "user_recording_params.disp_specs.name_tags",
+                wire: "userRecordingParams.dispSpecs.nameTags",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether names are shown.",
+            },
+            FieldDoc {
+                name: "user_recording_params.disp_specs.background_color",
+                wire: "userRecordingParams.dispSpecs.backgroundColor",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The background, as a colour of CSS.",
+            },
+            FieldDoc {
+                name: "user_recording_params.disp_specs.name_tags_color",
+                wire: "userRecordingParams.dispSpecs.nameTagsColor",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The colour of the names.",
+            },
+            FieldDoc {
+                name: "user_recording_params.disp_specs.orientation_video",
+                wire: "userRecordingParams.dispSpecs.orientationVideo",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "`landscape`, `portrait` or `all`.",
+            },
+            FieldDoc {
+                name: "user_recording_params.text_specs",
+                wire: "userRecordingParams.textSpecs",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "A text in it.",
+            },
+            FieldDoc {
+                name: "user_recording_params.text_specs.add_text",
+                wire: "userRecordingParams.textSpecs.addText",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether there is one.",
+            },
+            FieldDoc {
+                name: "user_recording_params.text_specs.custom_text",
+                wire: "userRecordingParams.textSpecs.customText",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The text.",
+            },
+            FieldDoc {
+                name: "user_recording_params.text_specs.custom_text_position",
+                wire: "userRecordingParams.textSpecs.customTextPosition",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "`top`, `middle` or `bottom`.",
+            },
+            FieldDoc {
+                name: "user_recording_params.text_specs.custom_text_color",
+                wire: "userRecordingParams.textSpecs.customTextColor",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Its colour.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "pause_recording",
+        kind: "command",
+        method: "",
+        path: "pauseRecord",
+        doc: "Pauses the recording of the meeting.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "room_name",
+                wire: "roomName",
+                ty: "text",
+                required: false,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The room; the one that was connected to when not given.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "resume_recording",
+        kind: "command",
+        method: "",
+        path: "resumeRecord",
+        doc: "Goes on with the recording of the meeting.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "room_name",
+                wire: "roomName",
+                ty: "text",
+                required: false,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The room; the one that was connected to when not given.",
+            },
+            FieldDoc {
+                name: "user_recording_params",
+                wire: "userRecordingParams",
+                ty: "object",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "How it is made.",
+            },
+            FieldDoc {
+                name: "user_recording_params.main_specs",
+                wire: "userRecordingParams.mainSpecs",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "What is recorded.",
+            },
+            FieldDoc {
+                name: "user_recording_params.main_specs.media_options",
+                wire: "userRecordingParams.mainSpecs.mediaOptions",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "`video` or `audio`.",
+            },
+            FieldDoc {
+                name: "user_recording_params.main_specs.audio_options",
+                wire: "userRecordingParams.mainSpecs.audioOptions",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whose sound: `all`, `onScreen` or `host`.",
+            },
+            FieldDoc {
+                name: "user_recording_params.main_specs.video_options",
+                wire: "userRecordingParams.mainSpecs.videoOptions",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whose picture: `all` or `mainScreen`.",
+            },
+            FieldDoc {
+                name: "user_recording_params.main_specs.video_type",
+                wire: "userRecordingParams.mainSpecs.videoType",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "`fullDisplay`, `bestDisplay` or `all`.",
+            },
+            FieldDoc {
+                name: "user_recording_params.main_specs.video_optimized",
+                wire: "userRecordingParams.mainSpecs.videoOptimized",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether the picture is optimised.",
+            },
+            FieldDoc {
+                name: "user_recording_params.main_specs.recording_display_type",
+                wire: "userRecordingParams.mainSpecs.recordingDisplayType",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Who is shown: `video`, `media` or `all`.",
+            },
+            FieldDoc {
+                name: "user_recording_params.main_specs.add_hls",
+                wire: "userRecordingParams.mainSpecs.addHLS",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether the recording is offered as HLS, too.",
+            },
+            FieldDoc {
+                name: "user_recording_params.disp_specs",
+                wire: "userRecordingParams.dispSpecs",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "How it looks.",
+            },
+            FieldDoc {
+                name: "user_recording_params.disp_specs.name_tags",
+                wire: "userRecordingParams.dispSpecs.nameTags",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether names are shown.",
+            },
+            FieldDoc {
+                name: "user_recording_params.disp_specs.background_color",
+                wire: "userRecordingParams.dispSpecs.backgroundColor",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The background, as a colour of CSS.",
+            },
+            FieldDoc {
+                name: "user_recording_params.disp_specs.name_tags_color",
+                wire: "userRecordingParams.dispSpecs.nameTagsColor",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The colour of the names.",
+            },
+            FieldDoc {
+                name: "user_recording_params.disp_specs.orientation_video",
+                wire: "userRecordingParams.dispSpecs.orientationVideo",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "`landscape`, `portrait` or `all`.",
+            },
+            FieldDoc {
+                name: "user_recording_params.text_specs",
+                wire: "userRecordingParams.textSpecs",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "A text in it.",
+            },
+            FieldDoc {
+                name: "user_recording_params.text_specs.add_text",
+                wire: "userRecordingParams.textSpecs.addText",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether there is one.",
+            },
+            FieldDoc {
+                name: "user_recording_params.text_specs.custom_text",
+                wire: "userRecordingParams.textSpecs.customText",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The text.",
+            },
+            FieldDoc {
+                name: "user_recording_params.text_specs.custom_text_position",
+                wire: "userRecordingParams.textSpecs.customTextPosition",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "`top`, `middle` or `bottom`.",
+            },
+            FieldDoc {
+                name: "user_recording_params.text_specs.custom_text_color",
+                wire: "userRecordingParams.textSpecs.customTextColor",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Its colour.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "stop_recording",
+        kind: "command",
+        method: "",
+        path: "stopRecord",
+        doc: "Ends the recording of the meeting.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "room_name",
+                wire: "roomName",
+                ty: "text",
+                required: false,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The room; the one that was connected to when not given.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "create_event_room",
+        kind: "command",
+        method: "",
+        path: "createRoom",
+        doc: "Creates an event on a Community Edition server.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "event_id",
+                wire: "eventID",
+                ty: "text",
+                required: true,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The id of the event, of your own: `m` and digits.",
+            },
+            FieldDoc {
+                name: "duration",
+                wire: "duration",
+                ty: "u32",
+                required: true,
+                bounds: "at least 1",
+                values: &[],
+                doc: "How long it lives, in minutes.",
+            },
+            FieldDoc {
+                name: "capacity",
+                wire: "capacity",
+                ty: "u32",
+                required: true,
+                bounds: "at least 1",
+                values: &[],
+                doc: "How many participants it holds.",
+            },
+            FieldDoc {
+                name: "user_name",
+                wire: "userName",
+                ty: "text",
+                required: true,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The display name.",
+            },
+            FieldDoc {
+                name: "scheduled_date",
+                wire: "scheduledDate",
+                ty: "u64",
+                required: false,
+                bounds: "at least 100000000000",
+                values: &[],
+                doc: "When it begins, in milliseconds since 1970.",
+            },
+            FieldDoc {
+                name: "secure_code",
+                wire: "secureCode",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The host's code.",
+            },
+            FieldDoc {
+                name: "wait_room",
+                wire: "waitRoom",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether participants wait until the host lets them in.",
+            },
+            FieldDoc {
+                name: "recording_params",
+                wire: "recordingParams",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "What may be recorded.",
+            },
+            FieldDoc {
+                name: "recording_params.recording_audio_pauses_limit",
+                wire: "recordingParams.recordingAudioPausesLimit",
+                ty: "i64",
+                required: true,
+                bounds: "at least 0",
+                values: &[],
+                doc: "How often an audio recording may be paused.",
+            },
+            FieldDoc {
+                name: "recording_params.recording_audio_people_limit",
+                wire: "recordingParams.recordingAudioPeopleLimit",
+                ty: "i64",
+                required: true,
+                bounds: "at least 0",
+                values: &[],
+                doc: "How many people an audio recording may hold.",
+            },
+            FieldDoc {
+                name: "recording_params.recording_audio_participants_time_limit",
+                wire: "recordingParams.recordingAudioParticipantsTimeLimit",
+                ty: "i64",
+                required: true,
+                bounds: "at least 0",
+                values: &[],
+                doc: "How long an audio recording of participants may be, in seconds.",
+            },
+            FieldDoc {
+                name: "recording_params.recording_video_pauses_limit",
+                wire: "recordingParams.recordingVideoPausesLimit",
+                ty: "i64",
+                required: true,
+                bounds: "at least 0",
+                values: &[],
+                doc: "How often a video recording may be paused.",
+            },
+            FieldDoc {
+                name: "recording_params.recording_video_people_limit",
+                wire: "recordingParams.recordingVideoPeopleLimit",
+                ty: "i64",
+                required: true,
+                bounds: "at least 0",
+                values: &[],
+                doc: "How many people a video recording may hold.",
+            },
+            FieldDoc {
+                name: "recording_params.recording_video_participants_time_limit",
+                wire: "recordingParams.recordingVideoParticipantsTimeLimit",
+                ty: "i64",
+                required: true,
+                bounds: "at least 0",
+                values: &[],
+                doc: "How long a video recording of participants may be, in seconds.",
+            },
+            FieldDoc {
+                name: "recording_params.recording_audio_support",
+                wire: "recordingParams.recordingAudioSupport",
+                ty: "bool",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether audio may be recorded.",
+            },
+            FieldDoc {
+                name: "recording_params.recording_video_support",
+                wire: "recordingParams.recordingVideoSupport",
+                ty: "bool",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether video may be recorded.",
+            },
+            FieldDoc {
+                name: "recording_params.recording_all_participants_support",
+                wire: "recordingParams.recordingAllParticipantsSupport",
+                ty: "bool",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether all participants may be recorded.",
+            },
+            FieldDoc {
+                name: "recording_params.recording_video_participants_support",
+                wire: "recordingParams.recordingVideoParticipantsSupport",
+                ty: "bool",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether participants' video may be recorded.",
+            },
+            FieldDoc {
+                name: "recording_params.recording_all_participants_full_room_support",
+                wire: "recordingParams.recordingAllParticipantsFullRoomSupport",
+                ty: "bool",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether all participants of the whole room may be recorded.",
+            },
+            FieldDoc {
+                name: "recording_params.recording_video_participants_full_room_support",
+                wire: "recordingParams.recordingVideoParticipantsFullRoomSupport",
+                ty: "bool",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether the video of the whole room may be recorded.",
+            },
+            FieldDoc {
+                name: "recording_params.recording_preferred_orientation",
+                wire: "recordingParams.recordingPreferredOrientation",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["landscape", "neutral", "portrait"],
+                doc: "The orientation that is recorded: landscape or portrait.",
+            },
+            FieldDoc {
+                name: "recording_params.recording_support_for_other_orientation",
+                wire: "recordingParams.recordingSupportForOtherOrientation",
+                ty: "bool",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether the other orientation may be recorded as well.",
+            },
+            FieldDoc {
+                name: "recording_params.recording_multi_formats_support",
+                wire: "recordingParams.recordingMultiFormatsSupport",
+                ty: "bool",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether several formats may be recorded.",
+            },
+            FieldDoc {
+                name: "recording_params.recording_hls_support",
+                wire: "recordingParams.recordingHLSSupport",
+                ty: "bool",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether recordings are offered as HLS.",
+            },
+            FieldDoc {
+                name: "recording_params.recording_audio_pauses_count",
+                wire: "recordingParams.recordingAudioPausesCount",
+                ty: "i64",
+                required: false,
+                bounds: "at least 0",
+                values: &[],
+                doc: "How often the audio recording was paused so far.",
+            },
+            FieldDoc {
+                name: "recording_params.recording_video_pauses_count",
+                wire: "recordingParams.recordingVideoPausesCount",
+                ty: "i64",
+                required: false,
+                bounds: "at least 0",
+                values: &[],
+                doc: "How often the video recording was paused so far.",
+            },
+            FieldDoc {
+                name: "event_room_params",
+                wire: "eventRoomParams",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "How the meeting behaves.",
+            },
+            FieldDoc {
+                name: "event_room_params.item_page_limit",
+                wire: "eventRoomParams.itemPageLimit",
+                ty: "u32",
+                required: true,
+                bounds: "1 to 100000",
+                values: &[],
+                doc: "How many participants one page of the grid shows.",
+            },
+            FieldDoc {
+                name: "event_room_params.media_type",
+                wire: "eventRoomParams.mediaType",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["video", "audio"],
+                doc: "Which media the room carries.",
+            },
+            FieldDoc {
+                name: "event_room_params.add_co_host",
+                wire: "eventRoomParams.addCoHost",
+                ty: "bool",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether the host may name a co-host.",
+            },
+            FieldDoc {
+                name: "event_room_params.target_orientation",
+                wire: "eventRoomParams.targetOrientation",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["landscape", "neutral", "portrait"],
+                doc: "How participants' pictures are oriented.",
+            },
+            FieldDoc {
+                name: "event_room_params.target_orientation_host",
+                wire: "eventRoomParams.targetOrientationHost",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["landscape", "neutral", "portrait"],
+                doc: "How the host's picture is oriented.",
+            },
+            FieldDoc {
+                name: "event_room_params.target_resolution",
+                wire: "eventRoomParams.targetResolution",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["qhd", "fhd", "hd", "sd", "QnHD"],
+                doc: "The resolution of participants' pictures.",
+            },
+            FieldDoc {
+                name: "event_room_params.target_resolution_host",
+                wire: "eventRoomParams.targetResolutionHost",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["qhd", "fhd", "hd", "sd", "QnHD"],
+                doc: "The resolution of the host's picture.",
+            },
+            FieldDoc {
+                name: "event_room_params.event_type",
+                wire: "eventRoomParams.type",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["conference", "webinar", "chat", "broadcast"],
+                doc: "What kind of event the room holds.",
+            },
+            FieldDoc {
+                name: "event_room_params.audio_setting",
+                wire: "eventRoomParams.audioSetting",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["allow", "approval", "disallow"],
+                doc: "What participants need to speak.",
+            },
+            FieldDoc {
+                name: "event_room_params.video_setting",
+                wire: "eventRoomParams.videoSetting",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["allow", "approval", "disallow"],
+                doc: "What participants need to show themselves.",
+            },
+            FieldDoc {
+                name: "event_room_params.screenshare_setting",
+                wire: "eventRoomParams.screenshareSetting",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["allow", "approval", "disallow"],
+                doc: "What participants need to share their screen.",
+            },
+            FieldDoc {
+                name: "event_room_params.chat_setting",
+                wire: "eventRoomParams.chatSetting",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["allow", "disallow"],
+                doc: "Whether participants may chat.",
+            },
+            FieldDoc {
+                name: "video_preference",
+                wire: "videoPreference",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The camera, by its device id.",
+            },
+            FieldDoc {
+                name: "audio_preference",
+                wire: "audioPreference",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The microphone, by its device id.",
+            },
+            FieldDoc {
+                name: "audio_output_preference",
+                wire: "audioOutputPreference",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The loudspeaker, by its device id.",
+            },
+            FieldDoc {
+                name: "mediasfu_url",
+                wire: "mediasfuURL",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The cloud's page of the room, where there is one.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "join_event_room",
+        kind: "command",
+        method: "",
+        path: "joinEventRoom",
+        doc: "Joins an event on a Community Edition server.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "event_id",
+                wire: "eventID",
+                ty: "text",
+                required: true,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The id of the event, of your own: `m` and digits.",
+            },
+            FieldDoc {
+                name: "user_name",
+                wire: "userName",
+                ty: "text",
+                required: true,
+                bounds: "more than white space",
+                values: &[],
+                doc: "The display name.",
+            },
+            FieldDoc {
+                name: "secure_code",
+                wire: "secureCode",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The host's code.",
+            },
+            FieldDoc {
+                name: "video_preference",
+                wire: "videoPreference",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The camera, by its device id.",
+            },
+            FieldDoc {
+                name: "audio_preference",
+                wire: "audioPreference",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The microphone, by its device id.",
+            },
+            FieldDoc {
+                name: "audio_output_preference",
+                wire: "audioOutputPreference",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The loudspeaker, by its device id.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "mediasfu",
+        name: "check_limits",
+        kind: "local",
+        method: "",
+        path: "",
+        doc: "Tells whether a connection to a meeting may be tried, by how many failed before. Sends nothing.",
+        paged: false,
+        fields: &[],
     },
     OperationDoc {
         provider: "mediasfu",
@@ -626,11 +3514,159 @@ pub(crate) async fn call(
         match name {
             "create_room" => {
                 let request = create_room(&mut input);
-                run.call(client.create_room(request), input).await
+                Box::pin(run.call(client.create_room(request), input)).await
             }
             "join_room" => {
                 let request = join_room(&mut input);
-                run.call(client.join_room(request), input).await
+                Box::pin(run.call(client.join_room(request), input)).await
+            }
+            "delete_room" => {
+                let request = delete_room(&mut input);
+                Box::pin(run.call(client.delete_room(request), input)).await
+            }
+            "list_rooms" => {
+                let request = list_rooms(&mut input);
+                Box::pin(run.call(client.list_rooms(request), input)).await
+            }
+            "get_event_settings" => {
+                let request = get_event_settings(&mut input);
+                Box::pin(run.call(client.get_event_settings(request), input)).await
+            }
+            "create_event_settings" => {
+                let request = create_event_settings(&mut input);
+                Box::pin(run.call(client.create_event_settings(request), input)).await
+            }
+            "update_event_settings" => {
+                let request = update_event_settings(&mut input);
+                Box::pin(run.call(client.update_event_settings(request), input)).await
+            }
+            "list_sip_configs" => {
+                let request = list_sip_configs(&mut input);
+                Box::pin(run.list(client.list_sip_configs(request), input)).await
+            }
+            "list_sip_calls" => {
+                let request = list_sip_calls(&mut input);
+                Box::pin(run.list(client.list_sip_calls(request), input)).await
+            }
+            "get_sip_call_summary" => {
+                let request = get_sip_call_summary(&mut input);
+                Box::pin(run.call(client.get_sip_call_summary(request), input)).await
+            }
+            "get_sip_call_state" => {
+                let request = get_sip_call_state(&mut input);
+                Box::pin(run.call(client.get_sip_call_state(request), input)).await
+            }
+            "start_sip_call" => {
+                let request = start_sip_call(&mut input);
+                Box::pin(run.call(client.start_sip_call(request), input)).await
+            }
+            "end_sip_call" => {
+                let request = end_sip_call(&mut input);
+                Box::pin(run.call(client.end_sip_call(request), input)).await
+            }
+            "hold_sip_call" => {
+                let request = hold_sip_call(&mut input);
+                Box::pin(run.call(client.hold_sip_call(request), input)).await
+            }
+            "unhold_sip_call" => {
+                let request = unhold_sip_call(&mut input);
+                Box::pin(run.call(client.unhold_sip_call(request), input)).await
+            }
+            "switch_sip_source" => {
+                let request = switch_sip_source(&mut input);
+                Box::pin(run.call(client.switch_sip_source(request), input)).await
+            }
+            "start_sip_agent" => {
+                let request = start_sip_agent(&mut input);
+                Box::pin(run.call(client.start_sip_agent(request), input)).await
+            }
+            "stop_sip_agent" => {
+                let request = stop_sip_agent(&mut input);
+                Box::pin(run.call(client.stop_sip_agent(request), input)).await
+            }
+            "offer_sip_callback" => {
+                let request = offer_sip_callback(&mut input);
+                Box::pin(run.call(client.offer_sip_callback(request), input)).await
+            }
+            "play_sip_audio" => {
+                let request = play_sip_audio(&mut input);
+                Box::pin(run.call(client.play_sip_audio(request), input)).await
+            }
+            "update_sip_play_to_all" => {
+                let request = update_sip_play_to_all(&mut input);
+                Box::pin(run.call(client.update_sip_play_to_all(request), input)).await
+            }
+            "update_sip_template" => {
+                let request = update_sip_template(&mut input);
+                Box::pin(run.call(client.update_sip_template(request), input)).await
+            }
+            "pause_sip_recording" => {
+                let request = pause_sip_recording(&mut input);
+                Box::pin(run.call(client.pause_sip_recording(request), input)).await
+            }
+            "resume_sip_recording" => {
+                let request = resume_sip_recording(&mut input);
+                Box::pin(run.call(client.resume_sip_recording(request), input)).await
+            }
+            "stop_sip_recording" => {
+                let request = stop_sip_recording(&mut input);
+                Box::pin(run.call(client.stop_sip_recording(request), input)).await
+            }
+            "create_external_session" => {
+                let request = create_external_session(&mut input);
+                Box::pin(run.call(client.create_external_session(request), input)).await
+            }
+            "get_external_session" => {
+                let request = get_external_session(&mut input);
+                Box::pin(run.call(client.get_external_session(request), input)).await
+            }
+            "delete_external_session" => {
+                let request = delete_external_session(&mut input);
+                Box::pin(run.call(client.delete_external_session(request), input)).await
+            }
+            "create_playback" => {
+                let request = create_playback(&mut input);
+                Box::pin(run.call(client.create_playback(request), input)).await
+            }
+            "delete_playback" => {
+                let request = delete_playback(&mut input);
+                Box::pin(run.call(client.delete_playback(request), input)).await
+            }
+            "publish_whip" => {
+                let request = publish_whip(&mut input);
+                Box::pin(run.call(client.publish_whip(request), input)).await
+            }
+            "play_whep" => {
+                let request = play_whep(&mut input);
+                Box::pin(run.call(client.play_whep(request), input)).await
+            }
+            "get_whep_profile" => {
+                let request = get_whep_profile(&mut input);
+                Box::pin(run.call(client.get_whep_profile(request), input)).await
+            }
+            "delete_media_resource" => {
+                let request = delete_media_resource(&mut input);
+                Box::pin(run.call(client.delete_media_resource(request), input)).await
+            }
+            "check_session" => {
+                let request = check_session(&mut input);
+                Box::pin(run.call(client.check_session(request), input)).await
+            }
+            "list_disposable_keys" => {
+                let request = list_disposable_keys(&mut input);
+                Box::pin(run.call(client.list_disposable_keys(request), input)).await
+            }
+            "manage_disposable_key" => {
+                let request = manage_disposable_key(&mut input);
+                Box::pin(run.call(client.manage_disposable_key(request), input)).await
+            }
+            "get_disposable_key_usage" => {
+                let request = get_disposable_key_usage(&mut input);
+                Box::pin(run.call(client.get_disposable_key_usage(request), input)).await
+            }
+            "get_disposable_key_quota" => {
+                let request = get_disposable_key_quota(&mut input);
+                Box::pin(run.call(client.get_disposable_key_quota(request), input)).await
             }
             _ => return None,
         },
@@ -798,6 +3834,124 @@ pub(crate) fn recording_params(input: &mut Input) -> mediasfu::RecordingParams {
     }
     request
 }
+pub(crate) fn ingest(input: &mut Input) -> mediasfu::Ingest {
+    mediasfu::Ingest::new({
+        let value = input.texts("tracks", "tracks");
+        input.require("tracks", "tracks", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn co_host_responsibility(
+    input: &mut Input,
+) -> mediasfu::CoHostResponsibility {
+    mediasfu::CoHostResponsibility::new(
+        {
+            let value = input.text("name", "name");
+            input.require("name", "name", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.flag("value", "value");
+            input.require("value", "value", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.flag("dedicated", "dedicated");
+            input.require("dedicated", "dedicated", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn message(input: &mut Input) -> mediasfu::Message {
+    let mut request = mediasfu::Message::new(
+        {
+            let value = input.text("sender", "sender");
+            input.require("sender", "sender", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("message", "message");
+            input.require("message", "message", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("timestamp", "timestamp");
+            input.require("timestamp", "timestamp", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.flag("group", "group");
+            input.require("group", "group", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.texts("receivers", "receivers") {
+        request.receivers = value;
+    }
+    request
+}
+pub(crate) fn recording_specs(input: &mut Input) -> mediasfu::RecordingSpecs {
+    let mut request = mediasfu::RecordingSpecs::new();
+    if let Some(value) = input.text("media_options", "mediaOptions") {
+        request.media_options = Some(value);
+    }
+    if let Some(value) = input.text("audio_options", "audioOptions") {
+        request.audio_options = Some(value);
+    }
+    if let Some(value) = input.text("video_options", "videoOptions") {
+        request.video_options = Some(value);
+    }
+    if let Some(value) = input.text("video_type", "videoType") {
+        request.video_type = Some(value);
+    }
+    if let Some(value) = input.flag("video_optimized", "videoOptimized") {
+        request.video_optimized = Some(value);
+    }
+    if let Some(value) = input.text("recording_display_type", "recordingDisplayType") {
+        request.recording_display_type = Some(value);
+    }
+    if let Some(value) = input.flag("add_hls", "addHLS") {
+        request.add_hls = Some(value);
+    }
+    request
+}
+pub(crate) fn recording_display(input: &mut Input) -> mediasfu::RecordingDisplay {
+    let mut request = mediasfu::RecordingDisplay::new();
+    if let Some(value) = input.flag("name_tags", "nameTags") {
+        request.name_tags = Some(value);
+    }
+    if let Some(value) = input.text("background_color", "backgroundColor") {
+        request.background_color = Some(value);
+    }
+    if let Some(value) = input.text("name_tags_color", "nameTagsColor") {
+        request.name_tags_color = Some(value);
+    }
+    if let Some(value) = input.text("orientation_video", "orientationVideo") {
+        request.orientation_video = Some(value);
+    }
+    request
+}
+pub(crate) fn recording_text(input: &mut Input) -> mediasfu::RecordingText {
+    let mut request = mediasfu::RecordingText::new();
+    if let Some(value) = input.flag("add_text", "addText") {
+        request.add_text = Some(value);
+    }
+    if let Some(value) = input.text("custom_text", "customText") {
+        request.custom_text = Some(value);
+    }
+    if let Some(value) = input.text("custom_text_position", "customTextPosition") {
+        request.custom_text_position = Some(value);
+    }
+    if let Some(value) = input.text("custom_text_color", "customTextColor") {
+        request.custom_text_color = Some(value);
+    }
+    request
+}
+pub(crate) fn user_recording_params(input: &mut Input) -> mediasfu::UserRecordingParams {
+    let mut request = mediasfu::UserRecordingParams::new();
+    if let Some(value) = input.nested("main_specs", "mainSpecs", recording_specs) {
+        request.main_specs = Some(value);
+    }
+    if let Some(value) = input.nested("disp_specs", "dispSpecs", recording_display) {
+        request.disp_specs = Some(value);
+    }
+    if let Some(value) = input.nested("text_specs", "textSpecs", recording_text) {
+        request.text_specs = Some(value);
+    }
+    request
+}
 pub(crate) fn create_room(input: &mut Input) -> mediasfu::CreateRoom {
     let mut request = mediasfu::CreateRoom::new(
         {
@@ -915,6 +4069,901 @@ pub(crate) fn join_room(input: &mut Input) -> mediasfu::JoinRoom {
         request.idempotency_key = Some(value);
     }
     request
+}
+pub(crate) fn delete_room(input: &mut Input) -> mediasfu::DeleteRoom {
+    mediasfu::DeleteRoom::new({
+        let value = input.text("meeting_id", "meetingID");
+        input.require("meeting_id", "meetingID", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn list_rooms(input: &mut Input) -> mediasfu::ListRooms {
+    let mut request = mediasfu::ListRooms::new();
+    if let Some(value) = input.text("event_status", "eventStatus").map(Into::into) {
+        request.event_status = Some(value);
+    }
+    if let Some(value) = input.number("start_index", "startIndex") {
+        request.start_index = Some(value);
+    }
+    if let Some(value) = input.number("page_size", "pageSize") {
+        request.page_size = Some(value);
+    }
+    request
+}
+pub(crate) fn get_event_settings(_input: &mut Input) -> mediasfu::GetEventSettings {
+    mediasfu::GetEventSettings::new()
+}
+pub(crate) fn create_event_settings(input: &mut Input) -> mediasfu::CreateEventSettings {
+    let mut request = mediasfu::CreateEventSettings::new();
+    if let Some(value) = input.text("subusername", "subusername") {
+        request.subusername = Some(value);
+    }
+    if let Some(value) = input.number("item_page_limit", "itemPageLimit") {
+        request.item_page_limit = Some(value);
+    }
+    if let Some(value) = input.text("media_type", "mediaType").map(Into::into) {
+        request.media_type = Some(value);
+    }
+    if let Some(value) = input.flag("add_co_host", "addCoHost") {
+        request.add_co_host = Some(value);
+    }
+    if let Some(value) = input
+        .text("target_orientation", "targetOrientation")
+        .map(Into::into)
+    {
+        request.target_orientation = Some(value);
+    }
+    if let Some(value) = input
+        .text("target_orientation_host", "targetOrientationHost")
+        .map(Into::into)
+    {
+        request.target_orientation_host = Some(value);
+    }
+    if let Some(value) = input
+        .text("target_resolution", "targetResolution")
+        .map(Into::into)
+    {
+        request.target_resolution = Some(value);
+    }
+    if let Some(value) = input
+        .text("target_resolution_host", "targetResolutionHost")
+        .map(Into::into)
+    {
+        request.target_resolution_host = Some(value);
+    }
+    if let Some(value) = input.text("type", "type").map(Into::into) {
+        request.event_type = Some(value);
+    }
+    if let Some(value) = input.text("audio_setting", "audioSetting").map(Into::into) {
+        request.audio_setting = Some(value);
+    }
+    if let Some(value) = input.text("video_setting", "videoSetting").map(Into::into) {
+        request.video_setting = Some(value);
+    }
+    if let Some(value) = input
+        .text("screenshare_setting", "screenshareSetting")
+        .map(Into::into)
+    {
+        request.screenshare_setting = Some(value);
+    }
+    if let Some(value) = input.text("chat_setting", "chatSetting").map(Into::into) {
+        request.chat_setting = Some(value);
+    }
+    if let Some(value) = input.flag("safe_room", "safeRoom") {
+        request.safe_room = Some(value);
+    }
+    if let Some(value) = input.flag("auto_start_safe_room", "autoStartSafeRoom") {
+        request.auto_start_safe_room = Some(value);
+    }
+    if let Some(value) = input.text("safe_room_action", "safeRoomAction").map(Into::into)
+    {
+        request.safe_room_action = Some(value);
+    }
+    if let Some(value) = input.flag("support_sip", "supportSIP") {
+        request.support_sip = Some(value);
+    }
+    if let Some(value) = input.text("direction_sip", "directionSIP").map(Into::into) {
+        request.direction_sip = Some(value);
+    }
+    if let Some(value) = input.flag("support_translation", "supportTranslation") {
+        request.support_translation = Some(value);
+    }
+    if let Some(value) = input
+        .text("translation_config_nick_name", "translationConfigNickName")
+    {
+        request.translation_config_nick_name = Some(value);
+    }
+    if let Some(value) = input
+        .text("translation_output_mode", "translationOutputMode")
+        .map(Into::into)
+    {
+        request.translation_output_mode = Some(value);
+    }
+    if let Some(value) = input.flag("enable_ai_notes", "enableAiNotes") {
+        request.enable_ai_notes = Some(value);
+    }
+    if let Some(value) = input.flag("ai_notes_only", "aiNotesOnly") {
+        request.ai_notes_only = Some(value);
+    }
+    if let Some(value) = input.flag("support_max_room", "supportMaxRoom") {
+        request.support_max_room = Some(value);
+    }
+    if let Some(value) = input.flag("support_flex_room", "supportFlexRoom") {
+        request.support_flex_room = Some(value);
+    }
+    if let Some(value) = input.text("webhook_url", "webhookUrl") {
+        request.webhook_url = Some(value);
+    }
+    if let Some(value) = input.text("webhook_secret", "webhookSecret").map(Into::into) {
+        request.webhook_secret = Some(value);
+    }
+    request
+}
+pub(crate) fn update_event_settings(input: &mut Input) -> mediasfu::UpdateEventSettings {
+    let mut request = mediasfu::UpdateEventSettings::new();
+    if let Some(value) = input.text("subusername", "subusername") {
+        request.subusername = Some(value);
+    }
+    if let Some(value) = input.number("item_page_limit", "itemPageLimit") {
+        request.item_page_limit = Some(value);
+    }
+    if let Some(value) = input.text("media_type", "mediaType").map(Into::into) {
+        request.media_type = Some(value);
+    }
+    if let Some(value) = input.flag("add_co_host", "addCoHost") {
+        request.add_co_host = Some(value);
+    }
+    if let Some(value) = input
+        .text("target_orientation", "targetOrientation")
+        .map(Into::into)
+    {
+        request.target_orientation = Some(value);
+    }
+    if let Some(value) = input
+        .text("target_orientation_host", "targetOrientationHost")
+        .map(Into::into)
+    {
+        request.target_orientation_host = Some(value);
+    }
+    if let Some(value) = input
+        .text("target_resolution", "targetResolution")
+        .map(Into::into)
+    {
+        request.target_resolution = Some(value);
+    }
+    if let Some(value) = input
+        .text("target_resolution_host", "targetResolutionHost")
+        .map(Into::into)
+    {
+        request.target_resolution_host = Some(value);
+    }
+    if let Some(value) = input.text("type", "type").map(Into::into) {
+        request.event_type = Some(value);
+    }
+    if let Some(value) = input.text("audio_setting", "audioSetting").map(Into::into) {
+        request.audio_setting = Some(value);
+    }
+    if let Some(value) = input.text("video_setting", "videoSetting").map(Into::into) {
+        request.video_setting = Some(value);
+    }
+    if let Some(value) = input
+        .text("screenshare_setting", "screenshareSetting")
+        .map(Into::into)
+    {
+        request.screenshare_setting = Some(value);
+    }
+    if let Some(value) = input.text("chat_setting", "chatSetting").map(Into::into) {
+        request.chat_setting = Some(value);
+    }
+    if let Some(value) = input.flag("safe_room", "safeRoom") {
+        request.safe_room = Some(value);
+    }
+    if let Some(value) = input.flag("auto_start_safe_room", "autoStartSafeRoom") {
+        request.auto_start_safe_room = Some(value);
+    }
+    if let Some(value) = input.text("safe_room_action", "safeRoomAction").map(Into::into)
+    {
+        request.safe_room_action = Some(value);
+    }
+    if let Some(value) = input.flag("support_sip", "supportSIP") {
+        request.support_sip = Some(value);
+    }
+    if let Some(value) = input.text("direction_sip", "directionSIP").map(Into::into) {
+        request.direction_sip = Some(value);
+    }
+    if let Some(value) = input.flag("support_translation", "supportTranslation") {
+        request.support_translation = Some(value);
+    }
+    if let Some(value) = input
+        .text("translation_config_nick_name", "translationConfigNickName")
+    {
+        request.translation_config_nick_name = Some(value);
+    }
+    if let Some(value) = input
+        .text("translation_output_mode", "translationOutputMode")
+        .map(Into::into)
+    {
+        request.translation_output_mode = Some(value);
+    }
+    if let Some(value) = input.flag("enable_ai_notes", "enableAiNotes") {
+        request.enable_ai_notes = Some(value);
+    }
+    if let Some(value) = input.flag("ai_notes_only", "aiNotesOnly") {
+        request.ai_notes_only = Some(value);
+    }
+    if let Some(value) = input.flag("support_max_room", "supportMaxRoom") {
+        request.support_max_room = Some(value);
+    }
+    if let Some(value) = input.flag("support_flex_room", "supportFlexRoom") {
+        request.support_flex_room = Some(value);
+    }
+    if let Some(value) = input.text("webhook_url", "webhookUrl") {
+        request.webhook_url = Some(value);
+    }
+    if let Some(value) = input.text("webhook_secret", "webhookSecret").map(Into::into) {
+        request.webhook_secret = Some(value);
+    }
+    request
+}
+pub(crate) fn list_sip_configs(input: &mut Input) -> mediasfu::ListSipConfigs {
+    let mut request = mediasfu::ListSipConfigs::new();
+    if let Some(value) = input.number("start_index", "startIndex") {
+        request.start_index = Some(value);
+    }
+    if let Some(value) = input.number("page_size", "pageSize") {
+        request.page_size = Some(value);
+    }
+    request
+}
+pub(crate) fn list_sip_calls(input: &mut Input) -> mediasfu::ListSipCalls {
+    let mut request = mediasfu::ListSipCalls::new();
+    if let Some(value) = input.number("page", "page") {
+        request.page = Some(value);
+    }
+    if let Some(value) = input.number("limit", "limit") {
+        request.limit = Some(value);
+    }
+    if let Some(value) = input.text("status", "status") {
+        request.status = Some(value);
+    }
+    if let Some(value) = input.text("direction", "direction").map(Into::into) {
+        request.direction = Some(value);
+    }
+    if let Some(value) = input.text("room_name", "roomName") {
+        request.room_name = Some(value);
+    }
+    if let Some(value) = input.text("search", "search") {
+        request.search = Some(value);
+    }
+    request
+}
+pub(crate) fn get_sip_call_summary(_input: &mut Input) -> mediasfu::GetSipCallSummary {
+    mediasfu::GetSipCallSummary::new()
+}
+pub(crate) fn get_sip_call_state(input: &mut Input) -> mediasfu::GetSipCallState {
+    mediasfu::GetSipCallState::new({
+        let value = input.text("sip_call_id", "sipCallId");
+        input.require("sip_call_id", "sipCallId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn start_sip_call(input: &mut Input) -> mediasfu::StartSipCall {
+    let mut request = mediasfu::StartSipCall::new(
+        {
+            let value = input.text("called_did", "calledDid");
+            input.require("called_did", "calledDid", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("caller_id_number", "callerIdNumber");
+            input
+                .require("caller_id_number", "callerIdNumber", None, value)
+                .unwrap_or_default()
+        },
+        {
+            let value = input.text("room_name", "roomName");
+            input.require("room_name", "roomName", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("initiator_name", "initiatorName");
+            input
+                .require("initiator_name", "initiatorName", None, value)
+                .unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.text("callee_display_name", "calleeDisplayName") {
+        request.callee_display_name = Some(value);
+    }
+    if let Some(value) = input.text("call_purpose", "callPurpose") {
+        request.call_purpose = Some(value);
+    }
+    if let Some(value) = input.text("call_objective", "callObjective") {
+        request.call_objective = Some(value);
+    }
+    if let Some(value) = input.text("reference_id", "referenceId") {
+        request.reference_id = Some(value);
+    }
+    if let Some(value) = input.text("urgency", "urgency").map(Into::into) {
+        request.urgency = Some(value);
+    }
+    if let Some(value) = input.text("call_script", "callScript") {
+        request.call_script = Some(value);
+    }
+    if let Some(value) = input
+        .flag("start_with_initiator_audio", "startWithInitiatorAudio")
+    {
+        request.start_with_initiator_audio = value;
+    }
+    request
+}
+pub(crate) fn end_sip_call(input: &mut Input) -> mediasfu::EndSipCall {
+    let mut request = mediasfu::EndSipCall::new({
+        let value = input.text("sip_call_id", "sipCallId");
+        input.require("sip_call_id", "sipCallId", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("reason", "reason") {
+        request.reason = Some(value);
+    }
+    request
+}
+pub(crate) fn hold_sip_call(input: &mut Input) -> mediasfu::HoldSipCall {
+    let mut request = mediasfu::HoldSipCall::new({
+        let value = input.text("sip_call_id", "sipCallId");
+        input.require("sip_call_id", "sipCallId", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("with_message", "withMessage") {
+        request.with_message = Some(value);
+    }
+    if let Some(value) = input.flag("pause_recording", "pauseRecording") {
+        request.pause_recording = Some(value);
+    }
+    request
+}
+pub(crate) fn unhold_sip_call(input: &mut Input) -> mediasfu::UnholdSipCall {
+    mediasfu::UnholdSipCall::new({
+        let value = input.text("sip_call_id", "sipCallId");
+        input.require("sip_call_id", "sipCallId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn switch_sip_source(input: &mut Input) -> mediasfu::SwitchSipSource {
+    let mut request = mediasfu::SwitchSipSource::new(
+        {
+            let value = input.text("sip_call_id", "sipCallId");
+            input.require("sip_call_id", "sipCallId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("target_type", "targetType");
+            input.require("target_type", "targetType", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.text("human_name", "humanName") {
+        request.human_name = Some(value);
+    }
+    request
+}
+pub(crate) fn start_sip_agent(input: &mut Input) -> mediasfu::StartSipAgent {
+    mediasfu::StartSipAgent::new({
+        let value = input.text("sip_call_id", "sipCallId");
+        input.require("sip_call_id", "sipCallId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn stop_sip_agent(input: &mut Input) -> mediasfu::StopSipAgent {
+    mediasfu::StopSipAgent::new({
+        let value = input.text("sip_call_id", "sipCallId");
+        input.require("sip_call_id", "sipCallId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn offer_sip_callback(input: &mut Input) -> mediasfu::OfferSipCallback {
+    mediasfu::OfferSipCallback::new({
+        let value = input.text("sip_call_id", "sipCallId");
+        input.require("sip_call_id", "sipCallId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn play_sip_audio(input: &mut Input) -> mediasfu::PlaySipAudio {
+    let mut request = mediasfu::PlaySipAudio::new(
+        {
+            let value = input.text("sip_call_id", "sipCallId");
+            input.require("sip_call_id", "sipCallId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("source_value", "sourceValue");
+            input.require("source_value", "sourceValue", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.flag("loop", "loop") {
+        request.repeat = value;
+    }
+    if let Some(value) = input.flag("immediately", "immediately") {
+        request.immediately = value;
+    }
+    request
+}
+pub(crate) fn update_sip_play_to_all(input: &mut Input) -> mediasfu::UpdateSipPlayToAll {
+    mediasfu::UpdateSipPlayToAll::new(
+        {
+            let value = input.text("sip_call_id", "sipCallId");
+            input.require("sip_call_id", "sipCallId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.flag("play_to_all", "playToAll");
+            input.require("play_to_all", "playToAll", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn update_sip_template(input: &mut Input) -> mediasfu::UpdateSipTemplate {
+    mediasfu::UpdateSipTemplate::new(
+        {
+            let value = input.text("sip_call_id", "sipCallId");
+            input.require("sip_call_id", "sipCallId", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.json("template_values", "templateValues");
+            input
+                .require("template_values", "templateValues", None, value)
+                .unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn pause_sip_recording(input: &mut Input) -> mediasfu::PauseSipRecording {
+    mediasfu::PauseSipRecording::new({
+        let value = input.text("sip_call_id", "sipCallId");
+        input.require("sip_call_id", "sipCallId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn resume_sip_recording(input: &mut Input) -> mediasfu::ResumeSipRecording {
+    mediasfu::ResumeSipRecording::new({
+        let value = input.text("sip_call_id", "sipCallId");
+        input.require("sip_call_id", "sipCallId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn stop_sip_recording(input: &mut Input) -> mediasfu::StopSipRecording {
+    mediasfu::StopSipRecording::new({
+        let value = input.text("sip_call_id", "sipCallId");
+        input.require("sip_call_id", "sipCallId", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn create_external_session(
+    input: &mut Input,
+) -> mediasfu::CreateExternalSession {
+    let mut request = mediasfu::CreateExternalSession::new(
+        {
+            let value = input.text("meeting_id", "meetingID");
+            input.require("meeting_id", "meetingID", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("display_name", "displayName");
+            input.require("display_name", "displayName", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("role", "role");
+            input.require("role", "role", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.nested("ingest", "ingest", ingest);
+            input
+                .require("ingest", "ingest", None, value)
+                .unwrap_or_else(|| ingest(&mut Input::default()))
+        },
+    );
+    if let Some(value) = input.json("metadata", "metadata") {
+        request.metadata = Some(value);
+    }
+    if let Some(value) = input.text("idempotency_key", "Idempotency-Key") {
+        request.idempotency_key = Some(value);
+    }
+    request
+}
+pub(crate) fn get_external_session(input: &mut Input) -> mediasfu::GetExternalSession {
+    mediasfu::GetExternalSession::new(
+        {
+            let value = input.text("meeting_id", "meetingID");
+            input.require("meeting_id", "meetingID", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("session_id", "sessionID");
+            input.require("session_id", "sessionID", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn delete_external_session(
+    input: &mut Input,
+) -> mediasfu::DeleteExternalSession {
+    let mut request = mediasfu::DeleteExternalSession::new(
+        {
+            let value = input.text("meeting_id", "meetingID");
+            input.require("meeting_id", "meetingID", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("session_id", "sessionID");
+            input.require("session_id", "sessionID", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.text("reason", "reason") {
+        request.reason = Some(value);
+    }
+    request
+}
+pub(crate) fn create_playback(input: &mut Input) -> mediasfu::CreatePlayback {
+    let mut request = mediasfu::CreatePlayback::new(
+        {
+            let value = input.text("meeting_id", "meetingID");
+            input.require("meeting_id", "meetingID", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("source_session_id", "sourceSessionID");
+            input
+                .require("source_session_id", "sourceSessionID", None, value)
+                .unwrap_or_default()
+        },
+        {
+            let value = input.texts("tracks", "tracks");
+            input.require("tracks", "tracks", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.text("idempotency_key", "Idempotency-Key") {
+        request.idempotency_key = Some(value);
+    }
+    request
+}
+pub(crate) fn delete_playback(input: &mut Input) -> mediasfu::DeletePlayback {
+    let mut request = mediasfu::DeletePlayback::new(
+        {
+            let value = input.text("meeting_id", "meetingID");
+            input.require("meeting_id", "meetingID", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("playback_id", "playbackID");
+            input.require("playback_id", "playbackID", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.text("reason", "reason") {
+        request.reason = Some(value);
+    }
+    request
+}
+pub(crate) fn publish_whip(input: &mut Input) -> mediasfu::PublishWhip {
+    mediasfu::PublishWhip::new(
+        {
+            let value = input.text("url", "url");
+            input.require("url", "url", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("token", "Authorization");
+            input.require("token", "Authorization", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("sdp", "sdp");
+            input.require("sdp", "sdp", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn play_whep(input: &mut Input) -> mediasfu::PlayWhep {
+    mediasfu::PlayWhep::new(
+        {
+            let value = input.text("url", "url");
+            input.require("url", "url", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("token", "Authorization");
+            input.require("token", "Authorization", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("sdp", "sdp");
+            input.require("sdp", "sdp", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn get_whep_profile(input: &mut Input) -> mediasfu::GetWhepProfile {
+    mediasfu::GetWhepProfile::new({
+        let value = input.text("url", "url");
+        input.require("url", "url", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn delete_media_resource(input: &mut Input) -> mediasfu::DeleteMediaResource {
+    mediasfu::DeleteMediaResource::new(
+        {
+            let value = input.text("url", "url");
+            input.require("url", "url", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("token", "Authorization");
+            input.require("token", "Authorization", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn check_session(_input: &mut Input) -> mediasfu::CheckSession {
+    mediasfu::CheckSession::new()
+}
+pub(crate) fn list_disposable_keys(_input: &mut Input) -> mediasfu::ListDisposableKeys {
+    mediasfu::ListDisposableKeys::new()
+}
+pub(crate) fn manage_disposable_key(input: &mut Input) -> mediasfu::ManageDisposableKey {
+    let mut request = mediasfu::ManageDisposableKey::new({
+        let value = input.text("action", "action");
+        input.require("action", "action", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.json("members", "members") {
+        request.members = Some(value);
+    }
+    request
+}
+pub(crate) fn get_disposable_key_usage(
+    input: &mut Input,
+) -> mediasfu::GetDisposableKeyUsage {
+    let mut request = mediasfu::GetDisposableKeyUsage::new();
+    if let Some(value) = input.text("name", "name") {
+        request.name = Some(value);
+    }
+    if let Some(value) = input.text("key_id", "keyId") {
+        request.key_id = Some(value);
+    }
+    request
+}
+pub(crate) fn get_disposable_key_quota(
+    _input: &mut Input,
+) -> mediasfu::GetDisposableKeyQuota {
+    mediasfu::GetDisposableKeyQuota::new()
+}
+pub(crate) fn connect_meeting(input: &mut Input) -> mediasfu::ConnectMeeting {
+    let mut request = mediasfu::ConnectMeeting::new({
+        let value = input.text("link", "link");
+        input.require("link", "link", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("room_name", "apiUserName") {
+        request.room_name = Some(value);
+    }
+    if let Some(value) = input.text("secret", "apiToken").map(Into::into) {
+        request.secret = Some(value);
+    }
+    if let Some(value) = input.text("member", "member") {
+        request.member = Some(value);
+    }
+    if let Some(value) = input.text("islevel", "islevel").map(Into::into) {
+        request.islevel = value;
+    }
+    request
+}
+pub(crate) fn control_media(input: &mut Input) -> mediasfu::ControlMedia {
+    let mut request = mediasfu::ControlMedia::new(
+        {
+            let value = input.text("participant_id", "participantId");
+            input
+                .require("participant_id", "participantId", None, value)
+                .unwrap_or_default()
+        },
+        {
+            let value = input.text("participant_name", "participantName");
+            input
+                .require("participant_name", "participantName", None, value)
+                .unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.text("type", "type").map(Into::into) {
+        request.media = value;
+    }
+    if let Some(value) = input.text("room_name", "roomName") {
+        request.room_name = Some(value);
+    }
+    request
+}
+pub(crate) fn disconnect_participant(
+    input: &mut Input,
+) -> mediasfu::DisconnectParticipant {
+    let mut request = mediasfu::DisconnectParticipant::new(
+        {
+            let value = input.text("member", "member");
+            input.require("member", "member", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("id", "id");
+            input.require("id", "id", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.text("room_name", "roomName") {
+        request.room_name = Some(value);
+    }
+    request
+}
+pub(crate) fn remove_participant(input: &mut Input) -> mediasfu::RemoveParticipant {
+    let mut request = mediasfu::RemoveParticipant::new({
+        let value = input.text("member", "member");
+        input.require("member", "member", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("room_name", "roomName") {
+        request.room_name = Some(value);
+    }
+    if let Some(value) = input.flag("ban", "ban") {
+        request.ban = value;
+    }
+    request
+}
+pub(crate) fn admit_participant(input: &mut Input) -> mediasfu::AdmitParticipant {
+    let mut request = mediasfu::AdmitParticipant::new(
+        {
+            let value = input.text("participant_id", "participantId");
+            input
+                .require("participant_id", "participantId", None, value)
+                .unwrap_or_default()
+        },
+        {
+            let value = input.text("participant_name", "participantName");
+            input
+                .require("participant_name", "participantName", None, value)
+                .unwrap_or_default()
+        },
+        {
+            let value = input.flag("admit", "type");
+            input.require("admit", "type", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.text("room_name", "roomName") {
+        request.room_name = Some(value);
+    }
+    request
+}
+pub(crate) fn update_request_settings(
+    input: &mut Input,
+) -> mediasfu::UpdateRequestSettings {
+    let mut request = mediasfu::UpdateRequestSettings::new({
+        let value = input.texts("settings", "settings");
+        input.require("settings", "settings", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("room_name", "roomName") {
+        request.room_name = Some(value);
+    }
+    request
+}
+pub(crate) fn update_co_host(input: &mut Input) -> mediasfu::UpdateCoHost {
+    let mut request = mediasfu::UpdateCoHost::new({
+        let value = input.text("co_host", "coHost");
+        input.require("co_host", "coHost", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("room_name", "roomName") {
+        request.room_name = Some(value);
+    }
+    if let Some(value) = input
+        .list("co_host_responsibility", "coHostResponsibility", co_host_responsibility)
+    {
+        request.co_host_responsibility = value;
+    }
+    request
+}
+pub(crate) fn send_message(input: &mut Input) -> mediasfu::SendMessage {
+    let mut request = mediasfu::SendMessage::new({
+        let value = input.nested("message_object", "messageObject", message);
+        input
+            .require("message_object", "messageObject", None, value)
+            .unwrap_or_else(|| message(&mut Input::default()))
+    });
+    if let Some(value) = input.text("room_name", "roomName") {
+        request.room_name = Some(value);
+    }
+    request
+}
+pub(crate) fn start_recording(input: &mut Input) -> mediasfu::StartRecording {
+    let mut request = mediasfu::StartRecording::new({
+        let value = input
+            .nested(
+                "user_recording_params",
+                "userRecordingParams",
+                user_recording_params,
+            );
+        input
+            .require("user_recording_params", "userRecordingParams", None, value)
+            .unwrap_or_else(|| user_recording_params(&mut Input::default()))
+    });
+    if let Some(value) = input.text("room_name", "roomName") {
+        request.room_name = Some(value);
+    }
+    request
+}
+pub(crate) fn pause_recording(input: &mut Input) -> mediasfu::PauseRecording {
+    let mut request = mediasfu::PauseRecording::new();
+    if let Some(value) = input.text("room_name", "roomName") {
+        request.room_name = Some(value);
+    }
+    request
+}
+pub(crate) fn resume_recording(input: &mut Input) -> mediasfu::ResumeRecording {
+    let mut request = mediasfu::ResumeRecording::new({
+        let value = input
+            .nested(
+                "user_recording_params",
+                "userRecordingParams",
+                user_recording_params,
+            );
+        input
+            .require("user_recording_params", "userRecordingParams", None, value)
+            .unwrap_or_else(|| user_recording_params(&mut Input::default()))
+    });
+    if let Some(value) = input.text("room_name", "roomName") {
+        request.room_name = Some(value);
+    }
+    request
+}
+pub(crate) fn stop_recording(input: &mut Input) -> mediasfu::StopRecording {
+    let mut request = mediasfu::StopRecording::new();
+    if let Some(value) = input.text("room_name", "roomName") {
+        request.room_name = Some(value);
+    }
+    request
+}
+pub(crate) fn create_event_room(input: &mut Input) -> mediasfu::CreateEventRoom {
+    let mut request = mediasfu::CreateEventRoom::new(
+        {
+            let value = input.text("event_id", "eventID");
+            input.require("event_id", "eventID", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.number("duration", "duration");
+            input.require("duration", "duration", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.number("capacity", "capacity");
+            input.require("capacity", "capacity", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("user_name", "userName");
+            input.require("user_name", "userName", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.number("scheduled_date", "scheduledDate") {
+        request.scheduled_date = Some(value);
+    }
+    if let Some(value) = input.text("secure_code", "secureCode").map(Into::into) {
+        request.secure_code = Some(value);
+    }
+    if let Some(value) = input.flag("wait_room", "waitRoom") {
+        request.wait_room = Some(value);
+    }
+    if let Some(value) = input
+        .nested("recording_params", "recordingParams", recording_params)
+    {
+        request.recording_params = Some(value);
+    }
+    if let Some(value) = input
+        .nested("event_room_params", "eventRoomParams", meeting_room_params)
+    {
+        request.event_room_params = Some(value);
+    }
+    if let Some(value) = input.text("video_preference", "videoPreference") {
+        request.video_preference = Some(value);
+    }
+    if let Some(value) = input.text("audio_preference", "audioPreference") {
+        request.audio_preference = Some(value);
+    }
+    if let Some(value) = input.text("audio_output_preference", "audioOutputPreference") {
+        request.audio_output_preference = Some(value);
+    }
+    if let Some(value) = input.text("mediasfu_url", "mediasfuURL").map(Into::into) {
+        request.mediasfu_url = Some(value);
+    }
+    request
+}
+pub(crate) fn join_event_room(input: &mut Input) -> mediasfu::JoinEventRoom {
+    let mut request = mediasfu::JoinEventRoom::new(
+        {
+            let value = input.text("event_id", "eventID");
+            input.require("event_id", "eventID", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("user_name", "userName");
+            input.require("user_name", "userName", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.text("secure_code", "secureCode").map(Into::into) {
+        request.secure_code = Some(value);
+    }
+    if let Some(value) = input.text("video_preference", "videoPreference") {
+        request.video_preference = Some(value);
+    }
+    if let Some(value) = input.text("audio_preference", "audioPreference") {
+        request.audio_preference = Some(value);
+    }
+    if let Some(value) = input.text("audio_output_preference", "audioOutputPreference") {
+        request.audio_output_preference = Some(value);
+    }
+    request
+}
+pub(crate) fn check_limits(_input: &mut Input) -> mediasfu::CheckLimits {
+    mediasfu::CheckLimits::new()
 }
 pub(crate) fn choose_endpoint(input: &mut Input) -> mediasfu::ChooseEndpoint {
     let mut request = mediasfu::ChooseEndpoint::new();

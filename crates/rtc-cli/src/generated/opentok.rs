@@ -2336,199 +2336,200 @@ pub(crate) async fn call(
         match name {
             "create_session" => {
                 let request = create_session(&mut input);
-                run.call(client.create_session(request), input).await
+                Box::pin(run.call(client.create_session(request), input)).await
             }
             "start_archive" => {
                 let request = start_archive(&mut input);
-                run.call(client.start_archive(request), input).await
+                Box::pin(run.call(client.start_archive(request), input)).await
             }
             "stop_archive" => {
                 let request = stop_archive(&mut input);
-                run.call(client.stop_archive(request), input).await
+                Box::pin(run.call(client.stop_archive(request), input)).await
             }
             "get_archive" => {
                 let request = get_archive(&mut input);
-                run.call(client.get_archive(request), input).await
+                Box::pin(run.call(client.get_archive(request), input)).await
             }
             "list_archives" => {
                 let request = list_archives(&mut input);
-                run.list(client.list_archives(request), input).await
+                Box::pin(run.list(client.list_archives(request), input)).await
             }
             "delete_archive" => {
                 let request = delete_archive(&mut input);
-                run.call(client.delete_archive(request), input).await
+                Box::pin(run.call(client.delete_archive(request), input)).await
             }
             "set_archive_layout" => {
                 let request = set_archive_layout(&mut input);
-                run.call(client.set_archive_layout(request), input).await
+                Box::pin(run.call(client.set_archive_layout(request), input)).await
             }
             "add_archive_stream" => {
                 let request = add_archive_stream(&mut input);
-                run.call(client.add_archive_stream(request), input).await
+                Box::pin(run.call(client.add_archive_stream(request), input)).await
             }
             "remove_archive_stream" => {
                 let request = remove_archive_stream(&mut input);
-                run.call(client.remove_archive_stream(request), input).await
+                Box::pin(run.call(client.remove_archive_stream(request), input)).await
             }
             "set_archive_storage" => {
                 let request = set_archive_storage(&mut input);
-                run.call(client.set_archive_storage(request), input).await
+                Box::pin(run.call(client.set_archive_storage(request), input)).await
             }
             "delete_archive_storage" => {
                 let request = delete_archive_storage(&mut input);
-                run.call(client.delete_archive_storage(request), input).await
+                Box::pin(run.call(client.delete_archive_storage(request), input)).await
             }
             "start_broadcast" => {
                 let request = start_broadcast(&mut input);
-                run.call(client.start_broadcast(request), input).await
+                Box::pin(run.call(client.start_broadcast(request), input)).await
             }
             "stop_broadcast" => {
                 let request = stop_broadcast(&mut input);
-                run.call(client.stop_broadcast(request), input).await
+                Box::pin(run.call(client.stop_broadcast(request), input)).await
             }
             "get_broadcast" => {
                 let request = get_broadcast(&mut input);
-                run.call(client.get_broadcast(request), input).await
+                Box::pin(run.call(client.get_broadcast(request), input)).await
             }
             "list_broadcasts" => {
                 let request = list_broadcasts(&mut input);
-                run.list(client.list_broadcasts(request), input).await
+                Box::pin(run.list(client.list_broadcasts(request), input)).await
             }
             "set_broadcast_layout" => {
                 let request = set_broadcast_layout(&mut input);
-                run.call(client.set_broadcast_layout(request), input).await
+                Box::pin(run.call(client.set_broadcast_layout(request), input)).await
             }
             "add_broadcast_stream" => {
                 let request = add_broadcast_stream(&mut input);
-                run.call(client.add_broadcast_stream(request), input).await
+                Box::pin(run.call(client.add_broadcast_stream(request), input)).await
             }
             "remove_broadcast_stream" => {
                 let request = remove_broadcast_stream(&mut input);
-                run.call(client.remove_broadcast_stream(request), input).await
+                Box::pin(run.call(client.remove_broadcast_stream(request), input)).await
             }
             "get_stream" => {
                 let request = get_stream(&mut input);
-                run.call(client.get_stream(request), input).await
+                Box::pin(run.call(client.get_stream(request), input)).await
             }
             "list_streams" => {
                 let request = list_streams(&mut input);
-                run.call(client.list_streams(request), input).await
+                Box::pin(run.call(client.list_streams(request), input)).await
             }
             "set_stream_layout_classes" => {
                 let request = set_stream_layout_classes(&mut input);
-                run.call(client.set_stream_layout_classes(request), input).await
+                Box::pin(run.call(client.set_stream_layout_classes(request), input))
+                    .await
             }
             "list_connections" => {
                 let request = list_connections(&mut input);
-                run.call(client.list_connections(request), input).await
+                Box::pin(run.call(client.list_connections(request), input)).await
             }
             "force_disconnect" => {
                 let request = force_disconnect(&mut input);
-                run.call(client.force_disconnect(request), input).await
+                Box::pin(run.call(client.force_disconnect(request), input)).await
             }
             "force_mute_stream" => {
                 let request = force_mute_stream(&mut input);
-                run.call(client.force_mute_stream(request), input).await
+                Box::pin(run.call(client.force_mute_stream(request), input)).await
             }
             "force_mute_all" => {
                 let request = force_mute_all(&mut input);
-                run.call(client.force_mute_all(request), input).await
+                Box::pin(run.call(client.force_mute_all(request), input)).await
             }
             "disable_force_mute" => {
                 let request = disable_force_mute(&mut input);
-                run.call(client.disable_force_mute(request), input).await
+                Box::pin(run.call(client.disable_force_mute(request), input)).await
             }
             "signal_session" => {
                 let request = signal_session(&mut input);
-                run.call(client.signal_session(request), input).await
+                Box::pin(run.call(client.signal_session(request), input)).await
             }
             "signal_connection" => {
                 let request = signal_connection(&mut input);
-                run.call(client.signal_connection(request), input).await
+                Box::pin(run.call(client.signal_connection(request), input)).await
             }
             "play_dtmf" => {
                 let request = play_dtmf(&mut input);
-                run.call(client.play_dtmf(request), input).await
+                Box::pin(run.call(client.play_dtmf(request), input)).await
             }
             "play_dtmf_to_connection" => {
                 let request = play_dtmf_to_connection(&mut input);
-                run.call(client.play_dtmf_to_connection(request), input).await
+                Box::pin(run.call(client.play_dtmf_to_connection(request), input)).await
             }
             "dial_sip" => {
                 let request = dial_sip(&mut input);
-                run.call(client.dial_sip(request), input).await
+                Box::pin(run.call(client.dial_sip(request), input)).await
             }
             "start_audio_connector" => {
                 let request = start_audio_connector(&mut input);
-                run.call(client.start_audio_connector(request), input).await
+                Box::pin(run.call(client.start_audio_connector(request), input)).await
             }
             "stop_audio_connector" => {
                 let request = stop_audio_connector(&mut input);
-                run.call(client.stop_audio_connector(request), input).await
+                Box::pin(run.call(client.stop_audio_connector(request), input)).await
             }
             "start_captions" => {
                 let request = start_captions(&mut input);
-                run.call(client.start_captions(request), input).await
+                Box::pin(run.call(client.start_captions(request), input)).await
             }
             "stop_captions" => {
                 let request = stop_captions(&mut input);
-                run.call(client.stop_captions(request), input).await
+                Box::pin(run.call(client.stop_captions(request), input)).await
             }
             "get_captions" => {
                 let request = get_captions(&mut input);
-                run.call(client.get_captions(request), input).await
+                Box::pin(run.call(client.get_captions(request), input)).await
             }
             "start_render" => {
                 let request = start_render(&mut input);
-                run.call(client.start_render(request), input).await
+                Box::pin(run.call(client.start_render(request), input)).await
             }
             "get_render" => {
                 let request = get_render(&mut input);
-                run.call(client.get_render(request), input).await
+                Box::pin(run.call(client.get_render(request), input)).await
             }
             "list_renders" => {
                 let request = list_renders(&mut input);
-                run.list(client.list_renders(request), input).await
+                Box::pin(run.list(client.list_renders(request), input)).await
             }
             "stop_render" => {
                 let request = stop_render(&mut input);
-                run.call(client.stop_render(request), input).await
+                Box::pin(run.call(client.stop_render(request), input)).await
             }
             "register_callback" => {
                 let request = register_callback(&mut input);
-                run.call(client.register_callback(request), input).await
+                Box::pin(run.call(client.register_callback(request), input)).await
             }
             "list_callbacks" => {
                 let request = list_callbacks(&mut input);
-                run.call(client.list_callbacks(request), input).await
+                Box::pin(run.call(client.list_callbacks(request), input)).await
             }
             "unregister_callback" => {
                 let request = unregister_callback(&mut input);
-                run.call(client.unregister_callback(request), input).await
+                Box::pin(run.call(client.unregister_callback(request), input)).await
             }
             "create_project" => {
                 let request = create_project(&mut input);
-                run.call(client.create_project(request), input).await
+                Box::pin(run.call(client.create_project(request), input)).await
             }
             "list_projects" => {
                 let request = list_projects(&mut input);
-                run.call(client.list_projects(request), input).await
+                Box::pin(run.call(client.list_projects(request), input)).await
             }
             "get_project" => {
                 let request = get_project(&mut input);
-                run.call(client.get_project(request), input).await
+                Box::pin(run.call(client.get_project(request), input)).await
             }
             "set_project_status" => {
                 let request = set_project_status(&mut input);
-                run.call(client.set_project_status(request), input).await
+                Box::pin(run.call(client.set_project_status(request), input)).await
             }
             "refresh_project_secret" => {
                 let request = refresh_project_secret(&mut input);
-                run.call(client.refresh_project_secret(request), input).await
+                Box::pin(run.call(client.refresh_project_secret(request), input)).await
             }
             "delete_project" => {
                 let request = delete_project(&mut input);
-                run.call(client.delete_project(request), input).await
+                Box::pin(run.call(client.delete_project(request), input)).await
             }
             _ => return None,
         },

@@ -1,5 +1,8 @@
 //! MediaSFU.
 
+mod meeting;
+mod offline;
+
 use std::time::{Duration, SystemTime};
 
 use mediasfu::{Client, CreateRoom, Credentials, ServerKind, pending};
@@ -37,6 +40,10 @@ fn client(run: &Run, store: Option<&SharedStore>) -> Result<Client, Outcome> {
 }
 
 pub(super) async fn run(operation: &str, mut input: Input, run: &Run) -> Option<Outcome> {
+    // Boxed: one of many, and the largest.
+    if let Some(outcome) = Box::pin(meeting::run(operation, &mut input, run)).await {
+        return Some(outcome);
+    }
     match operation {
         "choose_endpoint" => {
             let request = generated::choose_endpoint(&mut input);

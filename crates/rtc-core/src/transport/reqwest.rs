@@ -49,6 +49,8 @@ struct Inner {
     pool_idle_timeout: Option<Duration>,
     pool_max_idle_per_host: usize,
     http1_only: bool,
+    /// Names that the system is not asked for, in tests.
+    hosts: Arc<[(String, IpAddr)]>,
     /// By TLS or not, found or configured address, direct or through a proxy: the resolver must know how
     /// far to trust, setting up TLS is slow, and reqwest decides about proxies once for each client.
     clients: Pair<Pair<Pair<Lazy<reqwest::Client>>>>,
@@ -98,6 +100,7 @@ pub struct HttpTransportBuilder {
     pool_idle_timeout: Option<Duration>,
     pool_max_idle_per_host: usize,
     http1_only: bool,
+    hosts: Vec<(String, IpAddr)>,
 }
 
 impl HttpTransportBuilder {
@@ -160,6 +163,13 @@ impl HttpTransportBuilder {
         self
     }
 
+    /// Resolves this name to this address instead of asking the system; the policy judges it as any other.
+    #[cfg(feature = "testing")]
+    pub fn resolve(mut self, host: impl Into<String>, address: IpAddr) -> Self {
+        self.hosts.push((host.into(), address));
+        self
+    }
+
     /// Checks the options. Nothing is connected yet, nor are the platform's root certificates read.
     ///
     /// # Errors
@@ -190,6 +200,7 @@ impl HttpTransportBuilder {
             pool_idle_timeout: self.pool_idle_timeout,
             pool_max_idle_per_host: self.pool_max_idle_per_host,
             http1_only: self.http1_only,
+            hosts: self.hosts.into(),
             clients: pair(|| pair(|| pair(Lazy::new))),
             last: Mutex::new(None),
         })))
@@ -209,6 +220,7 @@ impl HttpTransport {
             pool_idle_timeout: Some(Duration::from_secs(90)),
             pool_max_idle_per_host: usize::MAX,
             http1_only: false,
+            hosts: Vec::new(),
         }
     }
 }
@@ -290,7 +302,8 @@ impl Inner {
             self.tls.trusting_nobody()
         };
         let exempt = if direct { Arc::default() } else { Arc::clone(&self.proxy_hosts) };
-        let resolver = Resolver { policy: Arc::clone(&self.policy), trust, exempt };
+        let resolver =
+            Resolver { policy: Arc::clone(&self.policy), trust, exempt, hosts: Arc::clone(&self.hosts) };
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(config.map_err(setup)?)
             .dns_resolver(resolver)
@@ -320,13 +333,14 @@ struct Resolver {
     policy: Arc<EndpointPolicy>,
     trust: Trust,
     exempt: Arc<[String]>,
+    hosts: Arc<[(String, IpAddr)]>,
 }
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let policy =
             (!self.exempt.iter().any(|host| host == name.as_str())).then(|| Arc::clone(&self.policy));
-        let trust = self.trust;
+        let (trust, hosts) = (self.trust, Arc::clone(&self.hosts));
         Box::pin(async move {
             let mut refused = None;
             let mut allowed = |address: &SocketAddr| match &policy {
@@ -336,8 +350,12 @@ impl Resolve for Resolver {
                     .is_ok(),
                 None => true,
             };
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let found: Vec<_> = found.filter(&mut allowed).collect();
+            let known = hosts.iter().filter(|(host, _)| host == name.as_str());
+            let mut found: Vec<_> = known.map(|(_, address)| SocketAddr::new(*address, 0)).collect();
+            if found.is_empty() {
+                found = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            }
+            found.retain(&mut allowed);
             match refused {
                 Some(error) if found.is_empty() => Err(error.into()),
                 _ => Ok(Box::new(found.into_iter()) as Addrs),
@@ -453,7 +471,8 @@ mod tests {
     async fn names_of_refused_addresses_are_blocked_but_for_the_proxy() {
         let resolve = async |exempt: &[&str]| {
             let exempt = exempt.iter().map(|&host| host.to_owned()).collect();
-            let resolver = Resolver { policy: Arc::default(), trust: Trust::Discovered, exempt };
+            let resolver =
+                Resolver { policy: Arc::default(), trust: Trust::Discovered, exempt, hosts: Arc::default() };
             resolver.resolve("localhost".parse().unwrap()).await
         };
         let error = resolve(&[]).await.map(|_| ()).unwrap_err();

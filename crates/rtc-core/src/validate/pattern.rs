@@ -42,6 +42,13 @@ pub fn ipv4(text: &str) -> bool {
     text.parse::<std::net::Ipv4Addr>().is_ok()
 }
 
+/// A telephone number in E.164 form, with or without its plus sign: 2 to 15 digits, the first not 0.
+#[must_use]
+pub fn e164(text: &str) -> bool {
+    let number = text.strip_prefix('+').unwrap_or(text);
+    (2..=15).contains(&number.len()) && digits(number) && !number.starts_with('0')
+}
+
 /// One path segment: not empty, neither `.` nor `..`.
 #[must_use]
 pub fn segment(text: &str) -> bool {

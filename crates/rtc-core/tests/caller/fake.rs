@@ -13,7 +13,7 @@ use rtc_core::transport::{TransportError, TransportErrorKind};
 use rtc_core::validate::{Checks, Field, Violations};
 use rtc_core::{
     Answer, Auth, AuthError, BoxFuture, Caller, ClientConfig, DecodeError, EncodeError, ErrorKind, Gate,
-    Meta, Operation, Permit, Replay, RetryHint, Service, ServiceError, Target,
+    Keys, Meta, Operation, Permit, Replay, RetryHint, Service, ServiceError, Target, Url,
 };
 
 /// 1994-11-06 08:49:37, the date of the HTTP specification.
@@ -65,6 +65,8 @@ impl ServiceError for Refused {
 pub struct Fake {
     pub trace: Trace,
     pub locked: bool,
+    /// What becomes of keys at hosts whose name begins with `keys`.
+    pub keys: Option<Keys>,
 }
 
 impl Service for Fake {
@@ -88,6 +90,11 @@ impl Service for Fake {
         request.headers_mut().insert("x-now", rtc_core::unix_seconds(now).into());
         request.headers_mut().insert("x-signed-extra", u64::from(seen).into());
         Ok(())
+    }
+
+    fn keys(&self, base: &Url) -> Keys {
+        let named = base.host_str().is_some_and(|host| host.starts_with("keys"));
+        self.keys.filter(|_| named).unwrap_or(Keys::Given)
     }
 
     fn reject(&self, _meta: &Meta, response: &Response<Bytes>) -> Option<Refused> {

@@ -12,6 +12,7 @@
 mod deadlines;
 mod endpoints;
 mod fake;
+mod keys;
 mod order;
 mod retries;
 mod skew;

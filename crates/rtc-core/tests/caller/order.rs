@@ -14,7 +14,7 @@ use crate::fake::{Door, Fake, Make, NOW, Open, Read, Stream, Trace, answer, call
 
 fn traced(transport: &ScriptedTransport, locked: bool) -> (Caller<Fake>, Trace) {
     let trace = Trace::default();
-    let service = Fake { trace: trace.clone(), locked };
+    let service = Fake { trace: trace.clone(), locked, ..Fake::default() };
     (config(transport).0.caller(service, crate::fake::BASE, "rtc-fake/1.0").unwrap(), trace)
 }
 
@@ -31,7 +31,7 @@ fn noting(trace: &Trace) -> ScriptedTransport {
 async fn a_call_without_a_gate() {
     let trace = Trace::default();
     let transport = noting(&trace);
-    let service = Fake { trace: trace.clone(), locked: false };
+    let service = Fake { trace: trace.clone(), ..Fake::default() };
     let caller = config(&transport).0.caller(service, crate::fake::BASE, "rtc-fake/1.0").unwrap();
     assert_eq!(caller.call(Make::new("a").trace(&trace)).await.unwrap(), "fine");
     let order = ["validate", "credentials", "encode", "authorize", "send", "reject", "decode"];
@@ -42,7 +42,7 @@ async fn a_call_without_a_gate() {
 async fn a_gated_call_looks_at_gate_and_credentials_first() {
     let trace = Trace::default();
     let transport = noting(&trace);
-    let service = Fake { trace: trace.clone(), locked: false };
+    let service = Fake { trace: trace.clone(), ..Fake::default() };
     let caller = config(&transport).0.caller(service, crate::fake::BASE, "rtc-fake/1.0").unwrap();
     let door = Arc::new(Door { trace: trace.clone(), shut: false });
     caller.call(Make::new("a").trace(&trace)).gate(door).await.unwrap();

@@ -1,28 +1,18 @@
-//! The rooms, served by an independent Socket.IO library.
+//! The rooms over Socket.IO.
 
 use std::{convert::Infallible, sync::Arc};
 
-use http::{Request, Response};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use serde_json::{Value, json};
 use socketioxide::{
-    SocketIo, TransportType,
     extract::{AckSender, SocketRef, TryData},
     handler::ConnectHandler as _,
 };
 
 use super::hub::{Hub, Room, Session, User};
-use crate::{
-    generated::enablex::METHODS,
-    provider::{Body, BoxFuture},
-};
+use crate::{generated::enablex::METHODS, socketio::Mount};
 
-/// Where clients of the two protocol generations connect.
-pub(super) const OLDER: &str = "/socket.io";
+/// Where clients of the newer protocol generation connect; those of the older one do at [`crate::socketio::PATH`].
 pub(super) const NEWER: &str = "/v3/socket.io";
-
-pub(super) type Service = Box<dyn Fn(Request<Incoming>) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
 
 /// The numbers of refusals.
 const NOT_ALLOWED: i64 = 1168;
@@ -33,9 +23,8 @@ const BAD_PARAMETER: i64 = 1155;
 const RECORDING: i64 = 5034;
 const NOT_RECORDING: i64 = 5036;
 
-pub(super) fn service(hub: &Arc<Hub>, path: &'static str) -> Service {
-    let builder = SocketIo::builder().req_path(path).transports([TransportType::Websocket]);
-    let (service, io) = builder.build_svc();
+/// Has the rooms served in the first namespace of a server.
+pub(super) fn serve(hub: &Arc<Hub>, mount: &Mount) {
     let hub = Arc::clone(hub);
     // The library tells a client that it is connected before it runs the handler, as a task of its own: the token
     // of a quick client would meet nobody. A middleware runs before that.
@@ -46,16 +35,7 @@ pub(super) fn service(hub: &Arc<Hub>, path: &'static str) -> Service {
             Ok::<(), Infallible>(())
         }
     };
-    io.ns("/", (async |_: SocketRef| {}).with(listening));
-    Box::new(move |request| {
-        let answer = hyper::service::Service::call(&service, request);
-        Box::pin(async move {
-            match answer.await {
-                Ok(answer) => answer.map(|body| body.map_err(Into::into).boxed_unsync()),
-                Err(never) => match never {},
-            }
-        })
-    })
+    mount.io.ns("/", (async |_: SocketRef| {}).with(listening));
 }
 
 fn listen(hub: &Arc<Hub>, socket: &SocketRef) {

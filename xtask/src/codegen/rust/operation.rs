@@ -45,6 +45,7 @@ pub(super) fn meta(operation: &Operation) -> String {
     match operation.scope.as_str() {
         "" => {}
         "none" => meta.push_str(".with_auth(rtc_core::Auth::None)"),
+        "own" => meta.push_str(".with_auth(rtc_core::Auth::Own)"),
         scope => {
             let _ = write!(meta, ".with_auth(rtc_core::Auth::Service({scope:?}))");
         }
@@ -61,16 +62,23 @@ pub(super) fn meta(operation: &Operation) -> String {
 pub(super) fn encode(out: &mut String, spec: &Spec, operation: &Operation) {
     let method = operation.method.as_deref().unwrap_or("POST");
     if let Some(function) = &operation.path_fn {
-        let _ = writeln!(out, "let path = {function}(target, {:?});", operation.name.as_ref());
+        let _ = writeln!(out, "let path = {function}(self, target);");
     }
     let mutable =
         operation.fields.iter().any(|f| matches!(f.place, Place::Query | Place::Header) && !is_key(f));
-    let _ = write!(
-        out,
-        "let {} request = RequestBuilder::new(Method::{method}, target.base)",
-        if mutable { "mut" } else { "" }
-    );
-    if operation.path_fn.is_some() {
+    let mutable = if mutable { "mut" } else { "" };
+    if let Some(url) = &operation.url_field {
+        out.push_str("let _ = target;\n");
+        let _ = write!(
+            out,
+            "let {mutable} request = RequestBuilder::to(Method::{method}, &self.{})",
+            url.as_ref()
+        );
+    } else {
+        let _ = write!(out, "let {mutable} request = RequestBuilder::new(Method::{method}, target.base)");
+    }
+    if operation.url_field.is_some() {
+    } else if operation.path_fn.is_some() {
         out.push_str(".path(&path)");
     } else {
         for piece in pieces(&operation.path) {
@@ -87,6 +95,10 @@ pub(super) fn encode(out: &mut String, spec: &Spec, operation: &Operation) {
             }
         }
     }
+    for constant in operation.constants.iter().filter(|c| c.place == Place::Query) {
+        let value = constant.value.as_str().map_or_else(|| constant.json().to_string(), str::to_owned);
+        let _ = write!(out, ".query({:?}, {value:?})", constant.wire);
+    }
     out.push_str(";\n");
     for field in operation.fields.iter().filter(|f| !is_key(f)) {
         let call = match field.place {
@@ -94,17 +106,22 @@ pub(super) fn encode(out: &mut String, spec: &Spec, operation: &Operation) {
             Place::Header => "header",
             _ => continue,
         };
-        let statement = format!(
-            "request = request.{call}({:?}, &rtc_core::encode::WireText::wire_text(value));",
-            field.wire.as_ref()
-        );
-        each_value(out, field, &statement);
+        let text = "rtc_core::encode::WireText::wire_text(value)";
+        let text = match field.prefix.as_str() {
+            "" => format!("&{text}"),
+            prefix => format!("&format!(\"{prefix}{{}}\", {text})"),
+        };
+        // Header names are constants in lower case.
+        let wire = field.wire.as_ref();
+        let wire = if field.place == Place::Header { wire.to_lowercase() } else { wire.clone() };
+        each_value(out, field, &format!("request = request.{call}({wire:?}, {text});"));
     }
     match operation.body {
         BodyKind::None => out.push_str("request.build()\n"),
+        BodyKind::Sdp => out.push_str("request.sdp(&self.sdp).build()\n"),
         BodyKind::Json => {
             out.push_str("let body = rtc_core::encode::JsonObject::new()");
-            for constant in &operation.constants {
+            for constant in operation.constants.iter().filter(|c| c.place != Place::Query) {
                 let _ = write!(out, ".member({:?}, &{})", constant.wire, constant.json());
             }
             for field in operation.fields.iter().filter(|f| f.place == Place::Body) {
@@ -148,6 +165,9 @@ pub(super) fn each_value(out: &mut String, field: &Field, statement: &str) {
 
 pub(super) fn json_member(field: &Field) -> String {
     let (name, wire) = (field.ident(), field.wire.as_ref());
+    if field.flatten {
+        return format!(".members(self.{name}.as_ref())");
+    }
     match (shape(field), field.as_text) {
         (Shape::Plain, _) if field.omit_false => format!(".optional({wire:?}, self.{name}.then_some(&true))"),
         (Shape::Plain, true) => format!(".member({wire:?}, &self.{name}.to_string())"),
@@ -156,7 +176,7 @@ pub(super) fn json_member(field: &Field) -> String {
             format!(".optional({wire:?}, self.{name}.map(|v| v.to_string()).as_ref())")
         }
         (Shape::Optional, false) => format!(".optional({wire:?}, self.{name}.as_ref())"),
-        (Shape::List, _) if field.required => format!(".member({wire:?}, &self.{name})"),
+        (Shape::List, _) if field.required || field.always => format!(".member({wire:?}, &self.{name})"),
         (Shape::List, _) => format!(".optional({wire:?}, (!self.{name}.is_empty()).then_some(&self.{name}))"),
     }
 }
@@ -193,6 +213,12 @@ pub(super) fn paged(out: &mut String, spec: &Spec, operation: &Operation) {
         Paging::Offset => {
             format!("self.offset = Some(rtc_core::next_offset(self.offset, page.{items}.len(), page.count)?);")
         }
+        Paging::Number => {
+            format!("self.page = Some(rtc_core::next_page(self.page, self.limit, page.{items}.len())?);")
+        }
+        Paging::Index => {
+            format!("self.start_index = Some(rtc_core::next_index(self.start_index, self.page_size, page.{items}.len())?);")
+        }
         Paging::Token => {
             "self.next_token = Some(rtc_core::next_token(self.next_token.as_deref(), page.next_token.as_deref())?);".into()
         }
@@ -223,19 +249,40 @@ pub(super) fn rpc(out: &mut String, operation: &Operation) {
     out.push_str(" } }\n");
 }
 
-pub(super) fn command(out: &mut String, operation: &Operation) {
+pub(super) fn command(out: &mut String, spec: &Spec, operation: &Operation) {
     let name = operation.request_type();
-    let args = operation.args.as_deref().unwrap_or("[]");
+    let module = &spec.provider.commands;
     let _ = writeln!(
         out,
-        "impl crate::room::Command for {name} {{ const EVENT: &'static str = {:?};",
+        "impl crate::{module}::Command for {name} {{ const EVENT: &'static str = {:?};",
         operation.path
     );
     let _ = writeln!(out, "const NAME: &'static str = {:?};", operation.name.as_ref());
+    if module != "room" {
+        let output = model_path(spec, operation.output.as_deref().unwrap_or("()"));
+        let _ = writeln!(
+            out,
+            "type Output = {};",
+            output.replace("crate::model::", &format!("crate::{module}::"))
+        );
+    }
     out.push_str("fn validate(&self) -> Result<(), Violations> { Self::validate(self) }\n");
-    let list: Vec<serde_json::Value> = serde_json::from_str(args).unwrap_or_default();
-    let items: Vec<_> = list.iter().map(|v| format!("serde_json::json!({v})")).collect();
-    let _ = writeln!(out, "fn args(&self) -> Vec<serde_json::Value> {{ vec![{}] }} }}", items.join(", "));
+    out.push_str("fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> { Ok(vec![");
+    match &operation.args {
+        Some(args) => {
+            let list: Vec<serde_json::Value> = serde_json::from_str(args).unwrap_or_default();
+            let items: Vec<_> = list.iter().map(|v| format!("serde_json::json!({v})")).collect();
+            out.push_str(&items.join(", "));
+        }
+        None => {
+            out.push_str("rtc_core::encode::JsonObject::new()");
+            for field in operation.fields.iter().filter(|f| f.place == Place::Body) {
+                out.push_str(&json_member(field));
+            }
+            out.push_str(".into_value()?");
+        }
+    }
+    out.push_str("]) } }\n");
 }
 
 pub enum Piece<'a> {

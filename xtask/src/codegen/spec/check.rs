@@ -73,21 +73,27 @@ impl Checker<'_> {
             let variable = segment.trim_matches(['{', '}']);
             let known =
                 operation.fields.iter().any(|f| f.place == Place::Path && f.name.as_ref() == variable);
-            let given =
-                operation.path_fn.is_some() || self.spec.provider.path_vars.iter().any(|v| v == variable);
+            let given = operation.url_field.is_some()
+                || operation.path_fn.is_some()
+                || self.spec.provider.path_vars.iter().any(|v| v == variable);
             if !known && !given {
                 fault(span.clone(), format!("{name}: the path names {variable}, which no field has"));
             }
         }
         for field in &operation.fields {
-            if field.place == Place::Path && !operation.path.contains(&format!("{{{}}}", field.name.as_ref()))
-            {
+            let in_path = operation.path.contains(&format!("{{{}}}", field.name.as_ref()));
+            if field.place == Place::Path && !in_path && operation.path_fn.is_none() {
                 fault(field.name.span(), format!("{}: no such variable in the path", field.name.as_ref()));
             }
             if field.place == Place::Body && operation.kind == Kind::Http && operation.body == BodyKind::None
             {
                 fault(field.name.span(), format!("{}: {name} has no body", field.name.as_ref()));
             }
+        }
+        if let Some(url) = &operation.url_field
+            && !operation.fields.iter().any(|f| f.name.as_ref() == url.as_ref())
+        {
+            fault(url.span(), format!("{name}: there is no field {}", url.as_ref()));
         }
         for refused in &operation.refusals {
             if !self.spec.refusals.iter().any(|r| r.name.as_ref() == refused.name.as_ref()) {
@@ -100,6 +106,8 @@ impl Checker<'_> {
         let position = match operation.paging {
             Some(Paging::Offset) => Some("offset"),
             Some(Paging::Token) => Some("next_token"),
+            Some(Paging::Number) => Some("page"),
+            Some(Paging::Index) => Some("start_index"),
             None => None,
         };
         if let Some(position) = position
@@ -147,7 +155,8 @@ impl Checker<'_> {
         let name = field.name.as_ref();
         let element = field.element();
         let is_enum = self.spec.enums.iter().any(|e| e.name.as_ref() == element);
-        let is_struct = self.spec.structs.iter().chain(&self.spec.models).any(|s| s.name.as_ref() == element);
+        let is_struct = self.spec.structs.iter().chain(&self.spec.models).any(|s| s.name.as_ref() == element)
+            || element.contains("::");
         if !SCALARS.contains(&element) && !is_enum && !is_struct {
             fault(field.ty.span(), format!("{name}: there is no type {element:?}"));
         }

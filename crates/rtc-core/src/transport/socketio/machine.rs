@@ -110,7 +110,15 @@ impl Machine {
 
     fn message(&mut self, kind: Kind) -> Step {
         match kind {
-            Kind::Connect if self.state == State::Joining => {
+            // A server of the older generation takes our packets for its own and never pings.
+            Kind::Connect { session: false }
+                if self.state == State::Joining && self.protocol == Protocol::Eio4 =>
+            {
+                Step::End(SocketError::Protocol(
+                    "the server speaks the older protocol generation: it gave the session no id",
+                ))
+            }
+            Kind::Connect { .. } if self.state == State::Joining => {
                 self.state = State::Joined;
                 Step::Joined
             }
@@ -121,7 +129,7 @@ impl Machine {
             Kind::BinaryAck { id } => {
                 Step::Ack(id, Err(SocketError::Protocol("the acknowledgement has binary attachments")))
             }
-            Kind::Connect | Kind::Error(_) | Kind::BinaryEvent => Step::Dropped,
+            Kind::Connect { .. } | Kind::Error(_) | Kind::BinaryEvent => Step::Dropped,
         }
     }
 
@@ -151,12 +159,14 @@ impl Machine {
 mod tests {
     use super::*;
 
+    /// Both generations take it.
+    const CONNECTED: &str = r#"40{"sid":"b"}"#;
     const OPEN: &str = r#"0{"sid":"a","pingInterval":1000,"pingTimeout":500}"#;
 
     fn joined(protocol: Protocol, now: Instant) -> Machine {
         let mut machine = Machine::new(protocol, "/".into(), "", None);
         machine.frame(OPEN, now);
-        assert!(matches!(machine.frame("40", now), Step::Joined));
+        assert!(matches!(machine.frame(CONNECTED, now), Step::Joined));
         machine
     }
 
@@ -203,9 +213,12 @@ mod tests {
             }
             if namespace != "/" {
                 assert!(matches!(machine.frame("40", now), Step::Nothing), "another namespace");
-                assert!(matches!(machine.frame("40/media,", now), Step::Joined));
+                assert!(matches!(machine.frame(r#"40/media,{"sid":"b"}"#, now), Step::Joined));
             }
         }
+        let mut machine = Machine::new(Protocol::Eio4, "/".into(), "", None);
+        machine.frame(OPEN, now);
+        assert!(matches!(machine.frame("40", now), Step::End(SocketError::Protocol(_))));
         let mut machine = Machine::new(Protocol::Eio4, "/".into(), "", None);
         assert!(matches!(machine.frame("40", now), Step::End(SocketError::Protocol(_))));
     }

@@ -33,7 +33,10 @@ pub(super) struct Message<'a> {
 
 #[derive(Debug, PartialEq)]
 pub(super) enum Kind {
-    Connect,
+    /// Whether it names a session, as protocol 5 does.
+    Connect {
+        session: bool,
+    },
     Disconnect,
     Event {
         name: String,
@@ -99,8 +102,8 @@ fn message(text: &str) -> Option<Message<'_>> {
     let (id, data) = rest.split_at_checked(digits)?;
     let id = if id.is_empty() { None } else { Some(id.parse().ok()?) };
     let kind = match kind {
-        // What a server says with them (its session id) is of no use to a client.
-        '0' => Kind::Connect,
+        // The id itself is of no use to a client.
+        '0' => Kind::Connect { session: data.starts_with('{') && data.contains("\"sid\"") },
         '1' => Kind::Disconnect,
         '2' => {
             let mut args = array(data)?;
@@ -202,14 +205,14 @@ mod tests {
             ("3", Some(Packet::Pong)),
             ("6", Some(Packet::Noop)),
             // Protocol 4
-            ("40", said("/", Kind::Connect)),
-            ("40/media,", said("/media", Kind::Connect)),
-            ("40/media?a=b", said("/media", Kind::Connect)),
+            ("40", said("/", Kind::Connect { session: false })),
+            ("40/media,", said("/media", Kind::Connect { session: false })),
+            ("40/media?a=b", said("/media", Kind::Connect { session: false })),
             (r#"44"no""#, said("/", Kind::Error(json!("no")))),
             (r#"44/media?a=b,"Invalid namespace""#, said("/media", Kind::Error(json!("Invalid namespace")))),
             // Protocol 5
-            (r#"40{"sid":"x"}"#, said("/", Kind::Connect)),
-            (r#"40/media,{"sid":"x"}"#, said("/media", Kind::Connect)),
+            (r#"40{"sid":"x"}"#, said("/", Kind::Connect { session: true })),
+            (r#"40/media,{"sid":"x"}"#, said("/media", Kind::Connect { session: true })),
             (r#"44{"message":"no"}"#, said("/", Kind::Error(json!({"message": "no"})))),
             ("44", said("/", Kind::Error(Value::Null))),
             // Both

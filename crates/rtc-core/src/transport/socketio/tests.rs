@@ -189,7 +189,7 @@ async fn named_namespaces() {
             server.say("40").await;
         }
         assert_eq!(server.hear().await, join);
-        server.say("40/media,").await;
+        server.say(r#"40/media,{"sid":"b"}"#).await;
         let (socket, mut events) = task.await.unwrap().unwrap();
         server.say(r#"42["elsewhere"]"#).await;
         server.say(r#"42/media,["here"]"#).await;
@@ -331,7 +331,7 @@ async fn a_server_cannot_choose_to_be_waited_for_without_end() {
         let clock = Manual::new();
         let (mut server, task) = opening(SocketOptions::new(protocol), &clock);
         server.say(NEVER_DEAD).await;
-        server.say("40").await;
+        server.say(r#"40{"sid":"b"}"#).await;
         let (socket, mut events) = task.await.unwrap().unwrap();
         clock.advance(Duration::from_secs(240)).await;
         assert!(socket.is_connected());
@@ -343,7 +343,7 @@ async fn a_server_cannot_choose_to_be_waited_for_without_end() {
         let clock = Manual::new();
         let (mut server, task) = opening(SocketOptions::new(protocol), &clock);
         server.say(NEVER_DEAD).await;
-        server.say("40").await;
+        server.say(r#"40{"sid":"b"}"#).await;
         let (socket, events) = task.await.unwrap().unwrap();
         let flood = tokio::spawn(async move { while socket.emit("x", &[]).await.is_ok() {} });
         clock.advance(Duration::from_secs(30)).await;
