@@ -1,4 +1,4 @@
-//! The opentok crate's two webhook servers take what the emulated OpenTok posts, and nothing else.
+//! The webhook servers of the opentok and the enablex crates take what the emulated services post, and nothing else.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may fail a test, too")]
 
@@ -13,6 +13,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+#[path = "../crates/enablex/examples/webhook_axum.rs"]
+#[allow(dead_code, reason = "its main function is not called")]
+mod enablex_axum;
 #[path = "../crates/opentok/examples/webhook_axum.rs"]
 #[allow(dead_code, reason = "its main function is not called")]
 mod webhook_axum;
@@ -24,10 +27,10 @@ const SECRET: &str = "signature-secret-of-one-webhook-0123456789";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The status of the answer to a POST of this body.
-async fn post(address: &str, authorization: &str, body: &str) -> u16 {
+async fn post(address: &str, path: &str, authorization: &str, body: &str) -> u16 {
     let mut socket = TcpStream::connect(address).await.unwrap();
     let head = format!(
-        "POST /opentok HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{authorization}content-length: {}\r\n\r\n",
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{authorization}content-length: {}\r\n\r\n",
         body.len()
     );
     socket.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
@@ -83,8 +86,8 @@ async fn judge<S: Future<Output = ()> + Send + 'static>(
     }
 
     let body = r#"{"event":"sessionCreated","sessionId":"forged"}"#;
-    assert_eq!(post(&address, "", body).await, 401);
-    assert_eq!(post(&address, "authorization: Bearer e30.e30.e30\r\n", body).await, 401);
+    assert_eq!(post(&address, "/opentok", "", body).await, 401);
+    assert_eq!(post(&address, "/opentok", "authorization: Bearer e30.e30.e30\r\n", body).await, 401);
     while let Ok(event) = events.try_recv() {
         assert_ne!(event.session_id(), Some("forged"));
     }
@@ -102,4 +105,62 @@ async fn with_axum() {
 #[tokio::test]
 async fn with_plain_hyper() {
     judge(webhook_hyper::serve).await;
+}
+
+/// A session that is recorded, and over: the emulated EnableX tells of its end and its files, which can be had.
+#[tokio::test]
+async fn enablex_with_axum() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (sender, mut webhooks) = channel(100);
+    let emulator = Emulator::start().await.unwrap();
+    let service = emulator.enablex();
+    let reader =
+        enablex::WebhookReader::new().credentials(service.webhook_user(), service.webhook_password());
+    let server =
+        tokio::spawn(async { axum::serve(listener, enablex_axum::app(reader, sender)).await.unwrap() });
+    assert!(service.send_webhooks(&format!("http://{address}/enablex"), true));
+
+    let recordings = enablex::RecordingAccess::new(service.recording_user(), service.recording_password());
+    let client = enablex::Client::builder(enablex::Credentials::new(service.app_id(), service.app_key()))
+        .recordings(recordings.allow_host("127.0.0.1"))
+        .endpoint(service.url())
+        .build()
+        .unwrap();
+    let room = enablex::CreateRoom::new("n", "o", enablex::RoomSettings::new(2));
+    let room = client.create_room(room).await.unwrap().room_id;
+    let request = enablex::CreateToken::new(&room, "Mo", enablex::Role::Moderator, "mo");
+    let token = client.create_token(request).await.unwrap().token;
+    let (live, _events) = client.connect_room(enablex::ConnectRoom::new(token)).await.unwrap();
+    let session = live.state().conf_num;
+    assert!(session.is_some());
+    live.start_record().await.unwrap();
+    live.stop_record().await.unwrap();
+    live.close().await;
+
+    // They may come in any order.
+    let (mut over, mut files) = (false, Vec::new());
+    while !over || files.is_empty() {
+        let webhook = tokio::time::timeout(PATIENCE, webhooks.recv()).await.unwrap().unwrap();
+        assert_eq!((webhook.room_id.as_ref(), &webhook.conf_num), (Some(&room), &session), "{webhook:?}");
+        let now = emulator.clock().now();
+        assert!(webhook.trans_date.is_some_and(|at| at <= now) && !webhook.expired(now), "{webhook:?}");
+        match webhook.kind {
+            enablex::WebhookKind::RoomDrop => over = true,
+            enablex::WebhookKind::Recording => files = webhook.urls,
+            other => panic!("{other:?}"),
+        }
+    }
+    for url in files {
+        let mut download = client.open_recording(enablex::DownloadRecording::new(url)).await.unwrap();
+        while download.next().await.unwrap().is_some() {}
+        assert_eq!(Some(download.received()), download.total());
+    }
+
+    let body = r#"{"type":"roomdrop","room_id":"forged"}"#;
+    let wrong = "authorization: Basic dTpw\r\n";
+    assert_eq!(post(&address, "/enablex", "", body).await, 401);
+    assert_eq!(post(&address, "/enablex", wrong, body).await, 401);
+    assert!(webhooks.try_recv().is_err());
+    server.abort();
 }

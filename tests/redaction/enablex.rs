@@ -4,8 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use enablex::room::{Joined, RoomSnapshot};
 use enablex::{
-    Client, ClientBuilder, ConnectRoom, CreateRoom, CreateToken, Credentials, DecodeToken, Role, Room,
-    RoomEvent, RoomOptions, RoomSettings, Sip, decode_token,
+    Client, ClientBuilder, ConnectRoom, CreateRoom, CreateToken, Credentials, DecodeToken, DownloadRecording,
+    GetCdrByConference, GetDialIn, ParseWebhook, RecordingAccess, Role, Room, RoomEvent, RoomOptions,
+    RoomSettings, Sip, WebhookReader, decode_token, parse_webhook,
 };
 use rtc_core::testing::{LoopChannel, ScriptedTransport, pair};
 use rtc_core::transport::channel::{Channel, Connect, ConnectError, Frame};
@@ -84,6 +85,83 @@ async fn errors_that_echo_secrets_hide_them() {
             assert!(!text.contains(&basic), "{text}");
         }
     }
+}
+
+/// The records of use hold the tokens of users, the answer on dialling in the credentials of a SIP server.
+#[tokio::test]
+async fn reports_are_not_printed() {
+    let record = json!({ "conf_num": "7", "user": { "name": "Ada", "token": CANARY } });
+    let dialling = json!({ "app_key": CANARY, "sip": { "username": "u", "password": CANARY }, "dialin": [] });
+    let transport = ScriptedTransport::new()
+        .json(200, json!({ "result": "0", "cdr": [record] }).to_string())
+        .json(200, dialling.to_string());
+    let client = builder(&transport).build().unwrap();
+    let reply = client.get_cdr_by_conference(GetCdrByConference::new("7")).reply().await.unwrap();
+    silent(&reply);
+    guarded(&reply.output);
+    let reply = client.get_dial_in(GetDialIn::new()).reply().await.unwrap();
+    silent(&reply);
+    guarded(&reply.output);
+}
+
+#[tokio::test]
+async fn downloads_are_not_printed() {
+    let url = "https://files.example/f";
+    let basic = STANDARD.encode(format!("u:{CANARY}"));
+    let access = RecordingAccess::new("u", CANARY).allow_host("files.example");
+    silent(&access);
+    let transport = ScriptedTransport::new()
+        .json(200, CANARY)
+        .json(403, format!("{CANARY} {basic}"))
+        .json(403, json!({ "result": 40002, "desc": format!("{CANARY} Basic {basic}") }).to_string());
+    let client = Client::builder(Credentials::new("APP", "KEY"))
+        .recordings(access)
+        .transport(transport)
+        .build()
+        .unwrap();
+    silent(&(&client, client.download_recording(DownloadRecording::new(url))));
+    let mut download = client.open_recording(DownloadRecording::new(url)).await.unwrap();
+    silent(&(&download, download.head()));
+    while download.next().await.unwrap().is_some() {}
+    silent(&download);
+    for _ in 0..2 {
+        let error = client.download_recording(DownloadRecording::new(url)).await.unwrap_err();
+        silent_error(&error);
+        let text = format!("{} {:?}", told(&error), error.detail());
+        silent_text(&text);
+        assert!(!text.contains(&basic), "{text}");
+    }
+    // Also where the application has no key: files do not need one.
+    let transport = ScriptedTransport::new().json(403, format!("{CANARY} {basic}"));
+    let access = RecordingAccess::new("u", CANARY).allow_host("files.example");
+    let bare =
+        Client::builder(Credentials::new("", "")).recordings(access).transport(transport).build().unwrap();
+    let error = bare.download_recording(DownloadRecording::new(url)).await.unwrap_err();
+    let text = told(&error);
+    silent_text(&text);
+    assert!(!text.contains(&basic), "{text}");
+    // An address that holds a password is refused, and not shown.
+    let error =
+        client.download_recording(DownloadRecording::new(format!("https://u:{CANARY}@files.example/f")));
+    silent_error(&error.await.unwrap_err());
+}
+
+#[test]
+fn webhooks_are_not_printed() {
+    let reader = WebhookReader::new().credentials("hooks", CANARY);
+    silent(&reader);
+    let basic = STANDARD.encode(format!("hooks:{CANARY}"));
+    let request = |body: &str| ParseWebhook::new(body).authorization(format!("Basic {basic}"));
+    let shown = format!("{:?}", request("{}"));
+    assert!(!shown.contains(&basic), "{shown}");
+    let body = json!({ "type": "new", "token": CANARY, "nested": { "password": CANARY } }).to_string();
+    let webhook = reader.parse(request(&body)).unwrap();
+    silent(&webhook);
+    silent_text(&serde_json::to_string(&webhook).unwrap());
+    silent_error(
+        &parse_webhook(ParseWebhook::new(format!(r#"{{"type":"{CANARY}" "{CANARY}"}}"#))).unwrap_err(),
+    );
+    silent_error(&WebhookReader::new().credentials("x", "y").parse(request(CANARY)).unwrap_err());
 }
 
 #[test]

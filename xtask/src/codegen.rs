@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 mod cli;
+mod codes;
 mod emulator;
 mod openapi;
 mod readme;
@@ -58,7 +59,7 @@ fn generate(root: &Path, provider: &str) -> Result<Vec<(PathBuf, String)>, Strin
     let old = std::fs::read_to_string(root.join(&readme_path))
         .map_err(|e| format!("{}: {e}", readme_path.display()))?;
     let renewed = readme::with_table(&old, &spec).map_err(|e| format!("{}: {e}", readme_path.display()))?;
-    Ok(vec![
+    let mut files = vec![
         (krate.join("src/generated.rs"), pretty(&header, &rust::module(&spec))?),
         (
             format!("crates/rtc-emulator/src/generated/{name}.rs").into(),
@@ -67,7 +68,14 @@ fn generate(root: &Path, provider: &str) -> Result<Vec<(PathBuf, String)>, Strin
         (format!("crates/rtc-cli/src/generated/{name}.rs").into(), pretty(&header, &cli::module(&spec))?),
         (krate.join("openapi.json"), openapi::document(&spec)),
         (readme_path, renewed),
-    ])
+    ];
+    let codes = PathBuf::from(format!("xtask/spec/{provider}.codes.toml"));
+    if root.join(&codes).exists() {
+        let header = header.replace(&source.display().to_string(), &codes.display().to_string());
+        let module = codes::module(&spec, &codes::read(&root.join(&codes))?)?;
+        files.push((krate.join("src/generated_codes.rs"), pretty(&header, &module)?));
+    }
+    Ok(files)
 }
 
 fn pretty(header: &str, code: &str) -> Result<String, String> {

@@ -1,6 +1,6 @@
-//! `cargo xtask interop [opentok|kvs|mediasfu|kvs-rust] [--bless]`: the vendors' SDKs against the emulator, and their
-//! requests beside ours; of MediaSFU, whose SDKs are for browsers, the Socket.IO packages that they are built on. It
-//! installs the packages that are missing; where that fails, the suite says that it is skipped.
+//! `cargo xtask interop [opentok|kvs|mediasfu|enablex|kvs-rust] [--bless]`: the vendors' SDKs against the emulator, and
+//! their requests beside ours; of MediaSFU and EnableX, whose SDKs are for browsers, the Socket.IO packages that they are
+//! built on. It installs the packages that are missing; where that fails, the suite says that it is skipped.
 
 use std::fs;
 use std::path::Path;
@@ -50,6 +50,15 @@ const SUITES: &[Suite] = &[
         python: None,
         node_major: 18,
         test: "interop_mediasfu",
+    },
+    Suite {
+        name: "enablex",
+        // The same packages.
+        files: "tests/interop/mediasfu",
+        node: "mediasfu-node",
+        python: None,
+        node_major: 18,
+        test: "interop_enablex",
     },
 ];
 /// Builds the AWS crates for minutes, and so runs only by its name.

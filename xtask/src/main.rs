@@ -15,8 +15,8 @@ const USAGE: &str = "usage: cargo xtask <command>
   codegen [--check]           make generated files from xtask/spec, or check that they are up to date
   ci [--full] [--skip-tests]  every check that a change must pass; --full adds pairs of features
   bench [NAME]                run the benchmarks (ratios against a peer in the same run)
-  interop [NAME] [--bless]    the vendors' SDKs against the emulator (opentok, kvs, mediasfu; kvs-rust only by
-                              name); --bless rewrites the tables of differences
+  interop [NAME] [--bless]    the vendors' SDKs against the emulator (opentok, kvs, mediasfu, enablex; kvs-rust
+                              only by name); --bless rewrites the tables of differences
   soak [--minutes N]          the signaling client of Kinesis Video Streams over 1,000 connections that break
   release --dry-run           package every publishable crate in dependency order
 ";

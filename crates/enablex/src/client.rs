@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rtc_core::{Caller, ClientConfig};
 
-use crate::credentials::{Credentials, EnableX};
+use crate::credentials::{Credentials, EnableX, RecordingAccess};
 use crate::error::Result;
 use crate::operation::{Call, CreateRoom, CreateToken};
 #[cfg(feature = "socketio")]
@@ -12,6 +12,10 @@ use crate::{
     operation::ConnectRoom,
     room::{self, Room, RoomEvents, RoomOptions},
 };
+
+mod files;
+mod reports;
+mod rooms;
 
 /// The limits of a call of the Server API unless told otherwise.
 const TOTAL_TIME: Duration = Duration::from_secs(15);
@@ -37,11 +41,18 @@ pub struct Client {
 #[must_use = "a builder does nothing until it is built"]
 pub struct ClientBuilder {
     credentials: Credentials,
+    recordings: Option<RecordingAccess>,
     config: ClientConfig,
 }
 
 impl ClientBuilder {
     rtc_core::config_setters!();
+
+    /// Sets the credentials for recordings and the hosts that may see them.
+    pub fn recordings(mut self, access: RecordingAccess) -> Self {
+        self.recordings = Some(access);
+        self
+    }
 
     /// The client.
     ///
@@ -49,7 +60,7 @@ impl ClientBuilder {
     /// When the endpoint, a header, a certificate or the proxy cannot be used. Credentials are checked with
     /// the first call.
     pub fn build(self) -> Result<Client> {
-        let service = EnableX::new(self.credentials);
+        let service = EnableX::new(self.credentials, self.recordings);
         Ok(Client {
             #[cfg(feature = "socketio")]
             rooms: RoomOptions::from_config(with_limits(
@@ -87,7 +98,7 @@ impl Client {
     pub fn builder(credentials: Credentials) -> ClientBuilder {
         let mut config = ClientConfig::new(UNSET);
         config.limits = config.limits.with_connect(UNSET);
-        ClientBuilder { credentials, config }
+        ClientBuilder { credentials, recordings: None, config }
     }
 
     /// A client from `ENABLEX_APP_ID`, `ENABLEX_APP_KEY` and, if set, `ENABLEX_ENDPOINT`.

@@ -66,6 +66,17 @@ pub enum EnableXError {
         /// What is wrong, in the server's words where it has some.
         message: String,
     },
+    /// The session cannot be extended now, by the clock of this client: nothing was sent.
+    #[error(
+        "{operation}: no window for an extension is open, {minutes_left} minutes are left; see SessionLife"
+    )]
+    #[non_exhaustive]
+    OutsideWindow {
+        /// The operation.
+        operation: &'static str,
+        /// How many whole minutes are left.
+        minutes_left: u64,
+    },
 }
 
 fn shown(code: &Option<ApiCode>) -> String {
@@ -79,7 +90,7 @@ fn colon(message: &str) -> &'static str {
 impl EnableXError {
     /// A refusal of a room by its code, in our words.
     pub(crate) fn room(operation: &'static str, code: i64) -> Self {
-        let message = codes::session(code).map_or("the room refused it", |row| row.1);
+        let message = codes::session_words(operation, code).unwrap_or("the room refused it");
         Self::Room { operation, code: Some(code), message: message.to_owned() }
     }
 }
@@ -100,18 +111,22 @@ impl ServiceError for EnableXError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Api { status, .. } if status.as_u16() == 429 => ErrorKind::RateLimited,
-            Self::Api { status, code: Some(ApiCode::Number(number)), .. } => codes::rest_kind(*number)
-                .unwrap_or(if status.is_success() {
+            Self::Api { operation, status, code: Some(ApiCode::Number(number)), .. } => {
+                codes::rest_kind(operation, *number).unwrap_or(if status.is_success() {
                     ErrorKind::Other
                 } else {
                     ErrorKind::from_status(*status)
-                }),
+                })
+            }
             Self::Api { status, code: Some(ApiCode::Name(name)), .. } if status.is_success() => {
                 kind_of_name(name)
             }
             Self::Api { status, .. } if status.is_success() => ErrorKind::Other,
             Self::Api { status, .. } => ErrorKind::from_status(*status),
-            Self::Room { code, .. } => code.and_then(codes::session).map_or(ErrorKind::Other, |row| row.0),
+            Self::Room { operation, code, .. } => {
+                code.and_then(|code| codes::session_kind(operation, code)).unwrap_or(ErrorKind::Other)
+            }
+            Self::OutsideWindow { .. } => ErrorKind::Conflict,
         }
     }
 
@@ -130,6 +145,7 @@ impl ServiceError for EnableXError {
         match self {
             Self::Api { code, .. } => code.as_ref().map(|code| code.to_string().into()),
             Self::Room { code, .. } => code.map(|code| code.to_string().into()),
+            Self::OutsideWindow { .. } => None,
         }
     }
 
@@ -138,6 +154,7 @@ impl ServiceError for EnableXError {
             Self::Api { message, .. } | Self::Room { message, .. } => {
                 Some(message.as_str()).filter(|m| !m.is_empty())
             }
+            Self::OutsideWindow { .. } => None,
         }
     }
 }

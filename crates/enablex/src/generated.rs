@@ -77,6 +77,20 @@ pub enum Role {
 rtc_core::string_enum!(
     Role { Moderator = "moderator", Participant = "participant", Viewer = "viewer", }
 );
+/// Where a code comes from: the same number means different things in different places.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CodeSpace {
+    /// The Server API. On the wire `rest`.
+    Rest,
+    /// A room. On the wire `session`.
+    Session,
+    /// The status of an answer of the Server API. On the wire `http`.
+    Http,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(CodeSpace { Rest = "rest", Session = "session", Http = "http", });
 /// What is recorded of whom.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[non_exhaustive]
@@ -610,6 +624,1053 @@ impl RoomSettings {
         }
     }
 }
+/// Changes of a room: what is not given stays as it is. Mode, scheduled and adhoc cannot be changed.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct SettingsChange {
+    /// A description for people.
+    #[serde(rename = "description", skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// When a scheduled room opens, in UTC. Bounds: a time YYYY-MM-DD HH:MM:SS in UTC.
+    #[serde(rename = "scheduled_time", skip_serializing_if = "Option::is_none")]
+    pub scheduled_time: Option<String>,
+    /// How long sessions last, in minutes. Bounds: at least 1.
+    #[serde(rename = "duration", skip_serializing_if = "Option::is_none")]
+    pub duration: Option<u32>,
+    /// How many moderators there can be at once. Bounds: 1 to 5.
+    #[serde(
+        rename = "moderators",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::NumberAsText>>::serialize"
+    )]
+    pub moderators: Option<u32>,
+    /// How many participants there can be at once, moderators not counted. Bounds: at least 1.
+    #[serde(
+        rename = "participants",
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::NumberAsText>>::serialize"
+    )]
+    pub participants: Option<u32>,
+    /// Your own code, for billing.
+    #[serde(rename = "billing_code", skip_serializing_if = "Option::is_none")]
+    pub billing_code: Option<String>,
+    /// Whether sessions are recorded from their start.
+    #[serde(rename = "auto_recording", skip_serializing_if = "Option::is_none")]
+    pub auto_recording: Option<bool>,
+    /// The highest video quality.
+    #[serde(rename = "quality", skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Quality>,
+    /// Whether a canvas can be shared.
+    #[serde(rename = "canvas", skip_serializing_if = "Option::is_none")]
+    pub canvas: Option<bool>,
+    /// Whether screens can be shared.
+    #[serde(rename = "screen_share", skip_serializing_if = "Option::is_none")]
+    pub screen_share: Option<bool>,
+    /// Whether the picture adapts to the bandwidth.
+    #[serde(rename = "abwd", skip_serializing_if = "Option::is_none")]
+    pub abwd: Option<bool>,
+    /// Whether faces are analysed.
+    #[serde(rename = "facex", skip_serializing_if = "Option::is_none")]
+    pub facex: Option<bool>,
+    /// How many talkers are shown at once. Bounds: 1 to 16.
+    #[serde(rename = "max_active_talkers", skip_serializing_if = "Option::is_none")]
+    pub max_active_talkers: Option<u32>,
+    /// Version 1 of the API only: whether active talkers are announced. Use max_active_talkers.
+    #[serde(rename = "active_talker", skip_serializing_if = "Option::is_none")]
+    pub active_talker: Option<bool>,
+    /// Version 1 of the API only: use wait_for_moderator.
+    #[serde(rename = "wait_moderator", skip_serializing_if = "Option::is_none")]
+    pub wait_moderator: Option<bool>,
+    /// Whether participants wait until a moderator is there.
+    #[serde(rename = "wait_for_moderator", skip_serializing_if = "Option::is_none")]
+    pub wait_for_moderator: Option<bool>,
+    /// Whether a moderator must admit each participant.
+    #[serde(rename = "knock", skip_serializing_if = "Option::is_none")]
+    pub knock: Option<bool>,
+    /// Whether two people and their sound are recorded as one file.
+    #[serde(rename = "single_file_recording", skip_serializing_if = "Option::is_none")]
+    pub single_file_recording: Option<bool>,
+    /// What is recorded of whom.
+    #[serde(rename = "role_based_recording", skip_serializing_if = "Option::is_none")]
+    pub role_based_recording: Option<RoleBasedRecording>,
+    /// The composed recording.
+    #[serde(rename = "live_recording", skip_serializing_if = "Option::is_none")]
+    pub live_recording: Option<LiveRecording>,
+    /// The region of the media servers.
+    #[serde(rename = "media_zone", skip_serializing_if = "Option::is_none")]
+    pub media_zone: Option<MediaZone>,
+    /// Whether the picture carries a watermark.
+    #[serde(rename = "watermark", skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<bool>,
+    /// Whether a new screen share takes the place of the running one.
+    #[serde(rename = "screen_share_override", skip_serializing_if = "Option::is_none")]
+    pub screen_share_override: Option<bool>,
+}
+impl SettingsChange {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            description: None,
+            scheduled_time: None,
+            duration: None,
+            moderators: None,
+            participants: None,
+            billing_code: None,
+            auto_recording: None,
+            quality: None,
+            canvas: None,
+            screen_share: None,
+            abwd: None,
+            facex: None,
+            max_active_talkers: None,
+            active_talker: None,
+            wait_moderator: None,
+            wait_for_moderator: None,
+            knock: None,
+            single_file_recording: None,
+            role_based_recording: None,
+            live_recording: None,
+            media_zone: None,
+            watermark: None,
+            screen_share_override: None,
+        }
+    }
+    /// A description for people.
+    #[must_use]
+    pub fn description(mut self, value: impl Into<String>) -> Self {
+        self.description = Some(value.into());
+        self
+    }
+    /// When a scheduled room opens, in UTC. Bounds: a time YYYY-MM-DD HH:MM:SS in UTC.
+    #[must_use]
+    pub fn scheduled_time(mut self, value: impl Into<String>) -> Self {
+        self.scheduled_time = Some(value.into());
+        self
+    }
+    /// How long sessions last, in minutes. Bounds: at least 1.
+    #[must_use]
+    pub fn duration(mut self, value: u32) -> Self {
+        self.duration = Some(value);
+        self
+    }
+    /// How many moderators there can be at once. Bounds: 1 to 5.
+    #[must_use]
+    pub fn moderators(mut self, value: u32) -> Self {
+        self.moderators = Some(value);
+        self
+    }
+    /// How many participants there can be at once, moderators not counted. Bounds: at least 1.
+    #[must_use]
+    pub fn participants(mut self, value: u32) -> Self {
+        self.participants = Some(value);
+        self
+    }
+    /// Your own code, for billing.
+    #[must_use]
+    pub fn billing_code(mut self, value: impl Into<String>) -> Self {
+        self.billing_code = Some(value.into());
+        self
+    }
+    /// Whether sessions are recorded from their start.
+    #[must_use]
+    pub fn auto_recording(mut self, value: bool) -> Self {
+        self.auto_recording = Some(value);
+        self
+    }
+    /// The highest video quality.
+    #[must_use]
+    pub fn quality(mut self, value: impl Into<Quality>) -> Self {
+        self.quality = Some(value.into());
+        self
+    }
+    /// Whether a canvas can be shared.
+    #[must_use]
+    pub fn canvas(mut self, value: bool) -> Self {
+        self.canvas = Some(value);
+        self
+    }
+    /// Whether screens can be shared.
+    #[must_use]
+    pub fn screen_share(mut self, value: bool) -> Self {
+        self.screen_share = Some(value);
+        self
+    }
+    /// Whether the picture adapts to the bandwidth.
+    #[must_use]
+    pub fn abwd(mut self, value: bool) -> Self {
+        self.abwd = Some(value);
+        self
+    }
+    /// Whether faces are analysed.
+    #[must_use]
+    pub fn facex(mut self, value: bool) -> Self {
+        self.facex = Some(value);
+        self
+    }
+    /// How many talkers are shown at once. Bounds: 1 to 16.
+    #[must_use]
+    pub fn max_active_talkers(mut self, value: u32) -> Self {
+        self.max_active_talkers = Some(value);
+        self
+    }
+    /// Version 1 of the API only: whether active talkers are announced. Use max_active_talkers.
+    #[must_use]
+    pub fn active_talker(mut self, value: bool) -> Self {
+        self.active_talker = Some(value);
+        self
+    }
+    /// Version 1 of the API only: use wait_for_moderator.
+    #[must_use]
+    pub fn wait_moderator(mut self, value: bool) -> Self {
+        self.wait_moderator = Some(value);
+        self
+    }
+    /// Whether participants wait until a moderator is there.
+    #[must_use]
+    pub fn wait_for_moderator(mut self, value: bool) -> Self {
+        self.wait_for_moderator = Some(value);
+        self
+    }
+    /// Whether a moderator must admit each participant.
+    #[must_use]
+    pub fn knock(mut self, value: bool) -> Self {
+        self.knock = Some(value);
+        self
+    }
+    /// Whether two people and their sound are recorded as one file.
+    #[must_use]
+    pub fn single_file_recording(mut self, value: bool) -> Self {
+        self.single_file_recording = Some(value);
+        self
+    }
+    /// What is recorded of whom.
+    #[must_use]
+    pub fn role_based_recording(mut self, value: impl Into<RoleBasedRecording>) -> Self {
+        self.role_based_recording = Some(value.into());
+        self
+    }
+    /// The composed recording.
+    #[must_use]
+    pub fn live_recording(mut self, value: impl Into<LiveRecording>) -> Self {
+        self.live_recording = Some(value.into());
+        self
+    }
+    /// The region of the media servers.
+    #[must_use]
+    pub fn media_zone(mut self, value: impl Into<MediaZone>) -> Self {
+        self.media_zone = Some(value.into());
+        self
+    }
+    /// Whether the picture carries a watermark.
+    #[must_use]
+    pub fn watermark(mut self, value: bool) -> Self {
+        self.watermark = Some(value);
+        self
+    }
+    /// Whether a new screen share takes the place of the running one.
+    #[must_use]
+    pub fn screen_share_override(mut self, value: bool) -> Self {
+        self.screen_share_override = Some(value);
+        self
+    }
+}
+impl Default for SettingsChange {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl SettingsChange {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        if let Some(value) = &self.scheduled_time {
+            checks
+                .text(
+                    rtc_core::validate::Field::new("scheduled_time", "scheduled_time"),
+                    value,
+                )
+                .code("10005")
+                .pattern(
+                    rtc_core::validate::pattern::date_time,
+                    "a time YYYY-MM-DD HH:MM:SS in UTC",
+                )
+                .done();
+        }
+        if let Some(value) = &self.duration {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("duration", "duration"),
+                    *value,
+                    Some(1),
+                    None,
+                    Some("10011"),
+                );
+        }
+        if let Some(value) = &self.moderators {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("moderators", "moderators"),
+                    *value,
+                    Some(1),
+                    Some(5),
+                    Some("10022"),
+                );
+        }
+        if let Some(value) = &self.participants {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("participants", "participants"),
+                    *value,
+                    Some(1),
+                    None,
+                    Some("10007"),
+                );
+        }
+        if let Some(value) = &self.quality {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("quality", "quality"),
+                    value.is_known(),
+                    "HD, SD, LD",
+                    Some("10014"),
+                );
+        }
+        if let Some(value) = &self.max_active_talkers {
+            checks
+                .range(
+                    rtc_core::validate::Field::new(
+                        "max_active_talkers",
+                        "max_active_talkers",
+                    ),
+                    *value,
+                    Some(1),
+                    Some(16),
+                    None,
+                );
+        }
+        if let Some(value) = &self.role_based_recording {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new(
+                        "role_based_recording",
+                        "role_based_recording",
+                    ),
+                    |checks| value.check(checks),
+                );
+        }
+        if let Some(value) = &self.live_recording {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("live_recording", "live_recording"),
+                    |checks| value.check(checks),
+                );
+        }
+        if let Some(value) = &self.media_zone {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("media_zone", "media_zone"),
+                    value.is_known(),
+                    "IN, SG, US, XX",
+                    None,
+                );
+        }
+    }
+}
+/// The page that lays out a composed picture. Without an address the default layout is taken.
+#[derive(Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct UrlDetails {
+    /// The page; it often ends with a token. Bounds: at most 2048 characters, an http or https URL.
+    #[serde(rename = "url", skip_serializing_if = "Option::is_none")]
+    pub url: Option<rtc_core::Secret>,
+    /// Parameters of the layout, as an object. On the wire `layOut`.
+    #[serde(rename = "layOut", skip_serializing_if = "Option::is_none")]
+    pub lay_out: Option<serde_json::Value>,
+    /// An object whose members the page gets in its query.
+    #[serde(flatten)]
+    pub custom: Option<serde_json::Value>,
+}
+impl std::fmt::Debug for UrlDetails {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UrlDetails")
+            .field("url", &self.url)
+            .field(
+                "lay_out",
+                &self.lay_out.as_ref().map(|_| rtc_core::Secret::default()),
+            )
+            .field("custom", &self.custom.as_ref().map(|_| rtc_core::Secret::default()))
+            .finish()
+    }
+}
+impl UrlDetails {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            url: None,
+            lay_out: None,
+            custom: None,
+        }
+    }
+    /// The page; it often ends with a token. Bounds: at most 2048 characters, an http or https URL.
+    #[must_use]
+    pub fn url(mut self, value: impl Into<rtc_core::Secret>) -> Self {
+        self.url = Some(value.into());
+        self
+    }
+    /// Parameters of the layout, as an object. On the wire `layOut`.
+    #[must_use]
+    pub fn lay_out(mut self, value: impl Into<serde_json::Value>) -> Self {
+        self.lay_out = Some(value.into());
+        self
+    }
+    /// An object whose members the page gets in its query.
+    #[must_use]
+    pub fn custom(mut self, value: impl Into<serde_json::Value>) -> Self {
+        self.custom = Some(value.into());
+        self
+    }
+}
+impl Default for UrlDetails {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl UrlDetails {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        if let Some(value) = &self.url {
+            checks
+                .text(rtc_core::validate::Field::new("url", "url"), value.expose())
+                .code("7202")
+                .length(rtc_core::validate::Unit::Chars, None, Some(2048))
+                .pattern(rtc_core::validate::pattern::http_url, "an http or https URL")
+                .done();
+        }
+    }
+}
+/// Where a session is streamed to.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct RtmpDetails {
+    /// Up to three addresses with their keys, separated by commas. On the wire `rtmpUrl`.
+    #[serde(rename = "rtmpUrl")]
+    pub rtmp_url: rtc_core::Secret,
+}
+impl RtmpDetails {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(rtmp_url: impl Into<rtc_core::Secret>) -> Self {
+        Self { rtmp_url: rtmp_url.into() }
+    }
+}
+impl RtmpDetails {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        let _ = checks;
+    }
+}
+/// An extension of a session.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct Extension {
+    /// When it was made, in minutes since the first one came. Bounds: at least 0.
+    #[serde(rename = "at")]
+    pub at: f64,
+    /// By how much, in minutes: 10 to 30. Bounds: 10 to 30.
+    #[serde(rename = "extended_time")]
+    pub extended_time: f64,
+}
+impl Extension {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(at: f64, extended_time: f64) -> Self {
+        Self { at, extended_time }
+    }
+}
+impl Extension {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        {
+            let value = &self.at;
+            checks
+                .range(
+                    rtc_core::validate::Field::new("at", "at"),
+                    *value,
+                    Some(0.0),
+                    None,
+                    None,
+                );
+        }
+        {
+            let value = &self.extended_time;
+            checks
+                .range(
+                    rtc_core::validate::Field::new("extended_time", "extended_time"),
+                    *value,
+                    Some(10.0),
+                    Some(30.0),
+                    None,
+                );
+        }
+    }
+}
+/// What a user of a room may do.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct Permissions {
+    /// Send media.
+    #[serde(
+        rename(deserialize = "publish"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub publish: Option<bool>,
+    /// Receive media.
+    #[serde(
+        rename(deserialize = "subscribe"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub subscribe: Option<bool>,
+    /// Record.
+    #[serde(
+        rename(deserialize = "record"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub record: Option<bool>,
+    /// Read statistics.
+    #[serde(
+        rename(deserialize = "stats"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub stats: Option<bool>,
+    /// Control others.
+    #[serde(
+        rename(deserialize = "controlhandlers"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub controlhandlers: Option<bool>,
+}
+/// Somebody in a room.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct RoomUser {
+    /// The name that the others see.
+    #[serde(
+        rename(deserialize = "name"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub name: Option<String>,
+    /// Your own reference.
+    #[serde(
+        rename(deserialize = "user_ref"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub user_ref: Option<String>,
+    /// What the user may do.
+    #[serde(rename(deserialize = "role"), default)]
+    pub role: Option<Role>,
+    /// The same, in detail.
+    #[serde(rename(deserialize = "permissions"), default)]
+    pub permissions: Option<Permissions>,
+}
+/// Who is in a room; nobody when it is not active.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct UserList {
+    /// How many.
+    #[serde(
+        rename(deserialize = "total"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub total: Option<u32>,
+    /// Who.
+    #[serde(
+        rename(deserialize = "users"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Same>>::deserialize"
+    )]
+    pub users: Vec<RoomUser>,
+}
+/// The rooms of the application.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct RoomList {
+    /// The rooms.
+    #[serde(
+        rename(deserialize = "rooms"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Same>>::deserialize"
+    )]
+    pub rooms: Vec<crate::model::RoomInfo>,
+}
+/// The SIP server that people dial in to.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct DialInSip {
+    /// Its address.
+    #[serde(
+        rename(deserialize = "server_url"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub server_url: Option<String>,
+    /// The user.
+    #[serde(
+        rename(deserialize = "username"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub username: Option<String>,
+    /// The password.
+    #[serde(
+        rename(deserialize = "password"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub password: Option<rtc_core::Secret>,
+    /// The signalling servers.
+    #[serde(
+        rename(deserialize = "sig_servers"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub sig_servers: Vec<String>,
+    /// The media servers.
+    #[serde(
+        rename(deserialize = "media_servers"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub media_servers: Vec<String>,
+}
+/// Settings of dialling in.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct DialInSettings {
+    /// Whether there is SIP.
+    #[serde(
+        rename(deserialize = "sip"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub sip: Option<bool>,
+}
+/// A telephone number to dial in by.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct DialInNumber {
+    /// Its country.
+    #[serde(
+        rename(deserialize = "country"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub country: Option<String>,
+    /// The country, as a code.
+    #[serde(
+        rename(deserialize = "country_code"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub country_code: Option<String>,
+    /// The number.
+    #[serde(
+        rename(deserialize = "phone"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub phone: Option<String>,
+    /// What the call costs.
+    #[serde(
+        rename(deserialize = "toll"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub toll: Option<String>,
+}
+/// How people dial in. It holds the password of the SIP server.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct DialIn {
+    /// Its id. On the wire `_id`.
+    #[serde(
+        rename(deserialize = "_id"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub id: Option<String>,
+    /// The key of the application.
+    #[serde(
+        rename(deserialize = "app_key"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub app_key: Option<rtc_core::Secret>,
+    /// Settings.
+    #[serde(rename(deserialize = "settings"), default)]
+    pub settings: Option<DialInSettings>,
+    /// The SIP server.
+    #[serde(rename(deserialize = "sip"), default)]
+    pub sip: Option<DialInSip>,
+    /// The numbers.
+    #[serde(
+        rename(deserialize = "dialin"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Same>>::deserialize"
+    )]
+    pub dialin: Vec<DialInNumber>,
+}
+/// The files of a session.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct Archive {
+    /// Its id. On the wire `_id`.
+    #[serde(
+        rename(deserialize = "_id"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub id: Option<String>,
+    /// When, in the service's own form.
+    #[serde(
+        rename(deserialize = "trans_date"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub trans_date: Option<String>,
+    /// The number of the session.
+    #[serde(
+        rename(deserialize = "conf_num"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub conf_num: Option<String>,
+    /// The application.
+    #[serde(
+        rename(deserialize = "app_id"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub app_id: Option<String>,
+    /// The room.
+    #[serde(
+        rename(deserialize = "room_id"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub room_id: Option<String>,
+    /// The addresses of the single recordings.
+    #[serde(
+        rename(deserialize = "recording"),
+        default,
+        deserialize_with = "crate::model::file_urls"
+    )]
+    pub recording: Vec<String>,
+    /// The addresses of the composed recordings.
+    #[serde(
+        rename(deserialize = "transcoded"),
+        default,
+        deserialize_with = "crate::model::file_urls"
+    )]
+    pub transcoded: Vec<String>,
+    /// The addresses of the chat.
+    #[serde(
+        rename(deserialize = "chatdata"),
+        default,
+        deserialize_with = "crate::model::file_urls"
+    )]
+    pub chatdata: Vec<String>,
+    /// The addresses of further data.
+    #[serde(
+        rename(deserialize = "metadata"),
+        default,
+        deserialize_with = "crate::model::file_urls"
+    )]
+    pub metadata: Vec<String>,
+}
+/// Sessions with their files.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct ArchiveList {
+    /// The sessions.
+    #[serde(
+        rename(deserialize = "archive"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Same>>::deserialize"
+    )]
+    pub archive: Vec<Archive>,
+}
+/// The room of a usage record.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct CdrRoom {
+    /// The room.
+    #[serde(
+        rename(deserialize = "room_id"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub room_id: Option<String>,
+    /// When its session began.
+    #[serde(
+        rename(deserialize = "connect_dt"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub connect_dt: Option<String>,
+    /// When it ended.
+    #[serde(
+        rename(deserialize = "disconnect_dt"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub disconnect_dt: Option<String>,
+    /// How long it was, in seconds.
+    #[serde(
+        rename(deserialize = "duration"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub duration: Option<f64>,
+    /// The room, as it was.
+    #[serde(rename(deserialize = "room_details"), default)]
+    pub room_details: Option<serde_json::Value>,
+}
+/// The user of a usage record.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct CdrUser {
+    /// The address.
+    #[serde(
+        rename(deserialize = "ip"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub ip: Option<String>,
+    /// The name.
+    #[serde(
+        rename(deserialize = "name"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub name: Option<String>,
+    /// The role.
+    #[serde(
+        rename(deserialize = "role"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub role: Option<String>,
+    /// Your own reference. On the wire `ref`.
+    #[serde(
+        rename(deserialize = "ref"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub user_ref: Option<String>,
+    /// The client program.
+    #[serde(
+        rename(deserialize = "agent"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub agent: Option<String>,
+    /// The token that was used.
+    #[serde(
+        rename(deserialize = "token"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub token: Option<rtc_core::Secret>,
+    /// The name of the session. On the wire `confName`.
+    #[serde(
+        rename(deserialize = "confName"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub conf_name: Option<String>,
+}
+/// The connection of a usage record.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct CdrServer {
+    /// When it began.
+    #[serde(
+        rename(deserialize = "connect_dt"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub connect_dt: Option<String>,
+    /// The server.
+    #[serde(
+        rename(deserialize = "ip"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub ip: Option<String>,
+    /// When it ended.
+    #[serde(
+        rename(deserialize = "disconnect_dt"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub disconnect_dt: Option<String>,
+    /// How long it was, in seconds.
+    #[serde(
+        rename(deserialize = "duration"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub duration: Option<f64>,
+    /// How long it was held, in seconds.
+    #[serde(
+        rename(deserialize = "hold_duration"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub hold_duration: Option<f64>,
+}
+/// What a user published.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct CdrTrack {
+    /// Sound.
+    #[serde(
+        rename(deserialize = "audio"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub audio: Option<bool>,
+    /// Data.
+    #[serde(
+        rename(deserialize = "data"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub data: Option<bool>,
+    /// Pictures.
+    #[serde(
+        rename(deserialize = "video"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub video: Option<bool>,
+    /// A screen.
+    #[serde(
+        rename(deserialize = "screen"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub screen: Option<bool>,
+    /// Something from an address.
+    #[serde(
+        rename(deserialize = "url"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub url: Option<bool>,
+}
+/// What is charged.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct CdrUsage {
+    /// Minutes of received media.
+    #[serde(
+        rename(deserialize = "subscribed_minutes"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub subscribed_minutes: Option<f64>,
+    /// Minutes of sent media.
+    #[serde(
+        rename(deserialize = "published_minutes"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub published_minutes: Option<f64>,
+}
+/// The record of one user's use of a session.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct Cdr {
+    /// When, in the service's own form.
+    #[serde(
+        rename(deserialize = "trans_date"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub trans_date: Option<String>,
+    /// The number of the session.
+    #[serde(
+        rename(deserialize = "conf_num"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub conf_num: Option<String>,
+    /// The number of the call.
+    #[serde(
+        rename(deserialize = "call_num"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub call_num: Option<String>,
+    /// Its id in the logs.
+    #[serde(
+        rename(deserialize = "call_log_id"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub call_log_id: Option<String>,
+    /// The room.
+    #[serde(rename(deserialize = "room"), default)]
+    pub room: Option<CdrRoom>,
+    /// The user.
+    #[serde(rename(deserialize = "user"), default)]
+    pub user: Option<CdrUser>,
+    /// The connection.
+    #[serde(rename(deserialize = "sigserver"), default)]
+    pub sigserver: Option<CdrServer>,
+    /// What was published.
+    #[serde(rename(deserialize = "published_track"), default)]
+    pub published_track: Option<CdrTrack>,
+    /// What is charged.
+    #[serde(rename(deserialize = "usage"), default)]
+    pub usage: Option<CdrUsage>,
+    /// The application.
+    #[serde(
+        rename(deserialize = "app_id"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub app_id: Option<String>,
+    /// The record's id.
+    #[serde(
+        rename(deserialize = "cdr_id"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
+    )]
+    pub cdr_id: Option<String>,
+}
+/// Records of use.
+#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[non_exhaustive]
+pub struct CdrList {
+    /// The records.
+    #[serde(
+        rename(deserialize = "cdr"),
+        default,
+        deserialize_with = "rtc_core::wire::As::<rtc_core::wire::Items<rtc_core::wire::Same>>::deserialize"
+    )]
+    pub cdr: Vec<Cdr>,
+}
 /// Creates a room.
 ///
 /// `POST /rooms`.
@@ -746,6 +1807,357 @@ impl Operation<EnableX> for CreateRoom {
         response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
         crate::model::decode_room(self, sent, response)
+    }
+}
+/// Lists the rooms of the application. There are no pages.
+///
+/// `GET /rooms`.
+///
+/// Source: EnableX Video Server API v2, rooms.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListRooms {}
+impl ListRooms {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+impl Default for ListRooms {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl ListRooms {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl Operation<EnableX> for ListRooms {
+    type Output = RoomList;
+    const META: Meta = Meta::new("list_rooms").with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, EnableX>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base).path("/rooms");
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Gives a room.
+///
+/// `GET /rooms/{room_id}`.
+///
+/// Source: EnableX Video Server API v2, rooms.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GetRoom {
+    /// The room. Bounds: neither empty nor `.` nor `..`.
+    pub room_id: String,
+}
+impl GetRoom {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(room_id: impl Into<String>) -> Self {
+        Self { room_id: room_id.into() }
+    }
+}
+impl GetRoom {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.room_id;
+            checks
+                .text(rtc_core::validate::Field::new("room_id", "room_id"), value)
+                .code("10001")
+                .not_empty()
+                .code("10001")
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<EnableX> for GetRoom {
+    type Output = crate::model::RoomInfo;
+    const META: Meta = Meta::new("get_room").with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, EnableX>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/rooms/")
+            .segment(&self.room_id);
+        request.build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::model::decode_room(self, sent, response)
+    }
+}
+/// Changes a room; what is not given stays. It holds for later sessions: a room with people in it refuses, and so does a scheduled one less than 15 minutes before it opens.
+///
+/// `PATCH /rooms/{room_id}`.
+///
+/// Source: EnableX Video Server API v2, rooms.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct UpdateRoom {
+    /// The room. Bounds: neither empty nor `.` nor `..`.
+    pub room_id: String,
+    /// The name, for people. Bounds: free of control characters.
+    pub name: Option<String>,
+    /// Your own reference to the owner. Bounds: free of control characters.
+    pub owner_ref: Option<String>,
+    /// How it behaves.
+    pub settings: Option<SettingsChange>,
+    /// Dialling in by SIP.
+    pub sip: Option<Sip>,
+    /// Whatever you want to keep with it.
+    pub data: Option<serde_json::Value>,
+}
+impl std::fmt::Debug for UpdateRoom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UpdateRoom")
+            .field("room_id", &self.room_id)
+            .field("name", &self.name)
+            .field("owner_ref", &self.owner_ref)
+            .field("settings", &self.settings)
+            .field("sip", &self.sip)
+            .field("data", &self.data.as_ref().map(|_| rtc_core::Secret::default()))
+            .finish()
+    }
+}
+impl UpdateRoom {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(room_id: impl Into<String>) -> Self {
+        Self {
+            room_id: room_id.into(),
+            name: None,
+            owner_ref: None,
+            settings: None,
+            sip: None,
+            data: None,
+        }
+    }
+    /// The name, for people. Bounds: free of control characters.
+    #[must_use]
+    pub fn name(mut self, value: impl Into<String>) -> Self {
+        self.name = Some(value.into());
+        self
+    }
+    /// Your own reference to the owner. Bounds: free of control characters.
+    #[must_use]
+    pub fn owner_ref(mut self, value: impl Into<String>) -> Self {
+        self.owner_ref = Some(value.into());
+        self
+    }
+    /// How it behaves.
+    #[must_use]
+    pub fn settings(mut self, value: impl Into<SettingsChange>) -> Self {
+        self.settings = Some(value.into());
+        self
+    }
+    /// Dialling in by SIP.
+    #[must_use]
+    pub fn sip(mut self, value: impl Into<Sip>) -> Self {
+        self.sip = Some(value.into());
+        self
+    }
+    /// Whatever you want to keep with it.
+    #[must_use]
+    pub fn data(mut self, value: impl Into<serde_json::Value>) -> Self {
+        self.data = Some(value.into());
+        self
+    }
+}
+impl UpdateRoom {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.room_id;
+            checks
+                .text(rtc_core::validate::Field::new("room_id", "room_id"), value)
+                .code("10001")
+                .not_empty()
+                .code("10001")
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        if let Some(value) = &self.name {
+            checks
+                .text(rtc_core::validate::Field::new("name", "name"), value)
+                .code("10002")
+                .not_empty()
+                .code("10002")
+                .pattern(
+                    rtc_core::validate::pattern::printable,
+                    "free of control characters",
+                )
+                .done();
+        }
+        if let Some(value) = &self.owner_ref {
+            checks
+                .text(rtc_core::validate::Field::new("owner_ref", "owner_ref"), value)
+                .code("10010")
+                .not_empty()
+                .code("10010")
+                .pattern(
+                    rtc_core::validate::pattern::printable,
+                    "free of control characters",
+                )
+                .done();
+        }
+        if let Some(value) = &self.settings {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("settings", "settings"),
+                    |checks| value.check(checks),
+                );
+        }
+        if let Some(value) = &self.sip {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("sip", "sip"),
+                    |checks| value.check(checks),
+                );
+        }
+        crate::model::check_change(self, &mut checks);
+        checks.finish()
+    }
+}
+impl Operation<EnableX> for UpdateRoom {
+    type Output = ();
+    const META: Meta = Meta::new("update_room").with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, EnableX>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::PATCH, target.base)
+            .path("/rooms/")
+            .segment(&self.room_id);
+        let body = rtc_core::encode::JsonObject::new()
+            .optional("name", self.name.as_ref())
+            .optional("owner_ref", self.owner_ref.as_ref())
+            .optional("settings", self.settings.as_ref())
+            .optional("sip", self.sip.as_ref())
+            .optional("data", self.data.as_ref());
+        request.json(body).build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
+    }
+}
+/// Deletes a room. One with people in it refuses.
+///
+/// `DELETE /rooms/{room_id}`.
+///
+/// Source: EnableX Video Server API v2, rooms.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DeleteRoom {
+    /// The room. Bounds: neither empty nor `.` nor `..`.
+    pub room_id: String,
+}
+impl DeleteRoom {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(room_id: impl Into<String>) -> Self {
+        Self { room_id: room_id.into() }
+    }
+}
+impl DeleteRoom {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.room_id;
+            checks
+                .text(rtc_core::validate::Field::new("room_id", "room_id"), value)
+                .code("10001")
+                .not_empty()
+                .code("10001")
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<EnableX> for DeleteRoom {
+    type Output = ();
+    const META: Meta = Meta::new("delete_room").with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, EnableX>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::DELETE, target.base)
+            .path("/rooms/")
+            .segment(&self.room_id);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        _response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        Ok(())
     }
 }
 /// Creates a token with which one user can enter a room once, within 15 minutes.
@@ -892,6 +2304,978 @@ impl Operation<EnableX> for CreateToken {
         crate::model::decode_token_answer(self, sent, response)
     }
 }
+/// Tells who is in a room.
+///
+/// `GET /rooms/{room_id}/users`.
+///
+/// Source: EnableX Video Server API v2, users.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListUsers {
+    /// The room. Bounds: neither empty nor `.` nor `..`.
+    pub room_id: String,
+}
+impl ListUsers {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(room_id: impl Into<String>) -> Self {
+        Self { room_id: room_id.into() }
+    }
+}
+impl ListUsers {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.room_id;
+            checks
+                .text(rtc_core::validate::Field::new("room_id", "room_id"), value)
+                .code("10001")
+                .not_empty()
+                .code("10001")
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<EnableX> for ListUsers {
+    type Output = UserList;
+    const META: Meta = Meta::new("list_users").with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, EnableX>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/rooms/")
+            .segment(&self.room_id)
+            .path("/users");
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Tells how people dial in.
+///
+/// `GET /dialin/`.
+///
+/// Source: EnableX Video Server API v2, dial-in.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GetDialIn {}
+impl GetDialIn {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+impl Default for GetDialIn {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl GetDialIn {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl Operation<EnableX> for GetDialIn {
+    type Output = DialIn;
+    const META: Meta = Meta::new("get_dial_in").with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, EnableX>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base).path("/dialin/");
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Gives files of sessions of a period.
+///
+/// `GET /archive/period/{from}/{to}`.
+///
+/// Source: EnableX Video Server API v2, archive.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListArchivesByPeriod {
+    /// The first day, in UTC. Bounds: a date YYYY-MM-DD.
+    pub from: String,
+    /// The last day, in UTC. Bounds: a date YYYY-MM-DD.
+    pub to: String,
+}
+impl ListArchivesByPeriod {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(from: impl Into<String>, to: impl Into<String>) -> Self {
+        Self {
+            from: from.into(),
+            to: to.into(),
+        }
+    }
+}
+impl ListArchivesByPeriod {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.from;
+            checks
+                .text(rtc_core::validate::Field::new("from", "from"), value)
+                .pattern(rtc_core::validate::pattern::date, "a date YYYY-MM-DD")
+                .done();
+        }
+        {
+            let value = &self.to;
+            checks
+                .text(rtc_core::validate::Field::new("to", "to"), value)
+                .pattern(rtc_core::validate::pattern::date, "a date YYYY-MM-DD")
+                .done();
+        }
+        crate::model::check_period(self, &mut checks);
+        checks.finish()
+    }
+}
+impl Operation<EnableX> for ListArchivesByPeriod {
+    type Output = ArchiveList;
+    const META: Meta = Meta::new("list_archives_by_period")
+        .with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, EnableX>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/archive/period/")
+            .segment(&self.from)
+            .path("/")
+            .segment(&self.to);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Gives files of sessions of a room.
+///
+/// `GET /archive/room/{room_id}`.
+///
+/// Source: EnableX Video Server API v2, archive.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListArchivesByRoom {
+    /// The room. Bounds: neither empty nor `.` nor `..`.
+    pub room_id: String,
+}
+impl ListArchivesByRoom {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(room_id: impl Into<String>) -> Self {
+        Self { room_id: room_id.into() }
+    }
+}
+impl ListArchivesByRoom {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.room_id;
+            checks
+                .text(rtc_core::validate::Field::new("room_id", "room_id"), value)
+                .code("10001")
+                .not_empty()
+                .code("10001")
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<EnableX> for ListArchivesByRoom {
+    type Output = ArchiveList;
+    const META: Meta = Meta::new("list_archives_by_room")
+        .with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, EnableX>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/archive/room/")
+            .segment(&self.room_id);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Gives files of sessions of a room in a period.
+///
+/// `GET /archive/room-period/{room_id}/{from}/{to}`.
+///
+/// Source: EnableX Video Server API v2, archive.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListArchivesByRoomAndPeriod {
+    /// The room. Bounds: neither empty nor `.` nor `..`.
+    pub room_id: String,
+    /// The first day, in UTC. Bounds: a date YYYY-MM-DD.
+    pub from: String,
+    /// The last day, in UTC. Bounds: a date YYYY-MM-DD.
+    pub to: String,
+}
+impl ListArchivesByRoomAndPeriod {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        room_id: impl Into<String>,
+        from: impl Into<String>,
+        to: impl Into<String>,
+    ) -> Self {
+        Self {
+            room_id: room_id.into(),
+            from: from.into(),
+            to: to.into(),
+        }
+    }
+}
+impl ListArchivesByRoomAndPeriod {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.room_id;
+            checks
+                .text(rtc_core::validate::Field::new("room_id", "room_id"), value)
+                .code("10001")
+                .not_empty()
+                .code("10001")
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.from;
+            checks
+                .text(rtc_core::validate::Field::new("from", "from"), value)
+                .pattern(rtc_core::validate::pattern::date, "a date YYYY-MM-DD")
+                .done();
+        }
+        {
+            let value = &self.to;
+            checks
+                .text(rtc_core::validate::Field::new("to", "to"), value)
+                .pattern(rtc_core::validate::pattern::date, "a date YYYY-MM-DD")
+                .done();
+        }
+        crate::model::check_period(self, &mut checks);
+        checks.finish()
+    }
+}
+impl Operation<EnableX> for ListArchivesByRoomAndPeriod {
+    type Output = ArchiveList;
+    const META: Meta = Meta::new("list_archives_by_room_and_period")
+        .with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, EnableX>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/archive/room-period/")
+            .segment(&self.room_id)
+            .path("/")
+            .segment(&self.from)
+            .path("/")
+            .segment(&self.to);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Gives files of sessions of one session, by its number.
+///
+/// `GET /archive/conf/{conf_num}`.
+///
+/// Source: EnableX Video Server API v2, archive.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GetArchiveByConference {
+    /// The number of the session. Bounds: neither empty nor `.` nor `..`.
+    pub conf_num: String,
+}
+impl GetArchiveByConference {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(conf_num: impl Into<String>) -> Self {
+        Self { conf_num: conf_num.into() }
+    }
+}
+impl GetArchiveByConference {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.conf_num;
+            checks
+                .text(rtc_core::validate::Field::new("conf_num", "conf_num"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<EnableX> for GetArchiveByConference {
+    type Output = ArchiveList;
+    const META: Meta = Meta::new("get_archive_by_conference")
+        .with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, EnableX>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/archive/conf/")
+            .segment(&self.conf_num);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Gives records of use of a period.
+///
+/// `GET /cdr/period/{from}/{to}`.
+///
+/// Source: EnableX Video Server API v2, cdr.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListCdrsByPeriod {
+    /// The first day, in UTC. Bounds: a date YYYY-MM-DD.
+    pub from: String,
+    /// The last day, in UTC. Bounds: a date YYYY-MM-DD.
+    pub to: String,
+}
+impl ListCdrsByPeriod {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(from: impl Into<String>, to: impl Into<String>) -> Self {
+        Self {
+            from: from.into(),
+            to: to.into(),
+        }
+    }
+}
+impl ListCdrsByPeriod {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.from;
+            checks
+                .text(rtc_core::validate::Field::new("from", "from"), value)
+                .pattern(rtc_core::validate::pattern::date, "a date YYYY-MM-DD")
+                .done();
+        }
+        {
+            let value = &self.to;
+            checks
+                .text(rtc_core::validate::Field::new("to", "to"), value)
+                .pattern(rtc_core::validate::pattern::date, "a date YYYY-MM-DD")
+                .done();
+        }
+        crate::model::check_period(self, &mut checks);
+        checks.finish()
+    }
+}
+impl Operation<EnableX> for ListCdrsByPeriod {
+    type Output = CdrList;
+    const META: Meta = Meta::new("list_cdrs_by_period")
+        .with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, EnableX>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/cdr/period/")
+            .segment(&self.from)
+            .path("/")
+            .segment(&self.to);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Gives records of use of a room.
+///
+/// `GET /cdr/room/{room_id}`.
+///
+/// Source: EnableX Video Server API v2, cdr.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListCdrsByRoom {
+    /// The room. Bounds: neither empty nor `.` nor `..`.
+    pub room_id: String,
+}
+impl ListCdrsByRoom {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(room_id: impl Into<String>) -> Self {
+        Self { room_id: room_id.into() }
+    }
+}
+impl ListCdrsByRoom {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.room_id;
+            checks
+                .text(rtc_core::validate::Field::new("room_id", "room_id"), value)
+                .code("10001")
+                .not_empty()
+                .code("10001")
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<EnableX> for ListCdrsByRoom {
+    type Output = CdrList;
+    const META: Meta = Meta::new("list_cdrs_by_room")
+        .with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, EnableX>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/cdr/room/")
+            .segment(&self.room_id);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Gives records of use of a room in a period.
+///
+/// `GET /cdr/room-period/{room_id}/{from}/{to}`.
+///
+/// Source: EnableX Video Server API v2, cdr.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ListCdrsByRoomAndPeriod {
+    /// The room. Bounds: neither empty nor `.` nor `..`.
+    pub room_id: String,
+    /// The first day, in UTC. Bounds: a date YYYY-MM-DD.
+    pub from: String,
+    /// The last day, in UTC. Bounds: a date YYYY-MM-DD.
+    pub to: String,
+}
+impl ListCdrsByRoomAndPeriod {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(
+        room_id: impl Into<String>,
+        from: impl Into<String>,
+        to: impl Into<String>,
+    ) -> Self {
+        Self {
+            room_id: room_id.into(),
+            from: from.into(),
+            to: to.into(),
+        }
+    }
+}
+impl ListCdrsByRoomAndPeriod {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.room_id;
+            checks
+                .text(rtc_core::validate::Field::new("room_id", "room_id"), value)
+                .code("10001")
+                .not_empty()
+                .code("10001")
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        {
+            let value = &self.from;
+            checks
+                .text(rtc_core::validate::Field::new("from", "from"), value)
+                .pattern(rtc_core::validate::pattern::date, "a date YYYY-MM-DD")
+                .done();
+        }
+        {
+            let value = &self.to;
+            checks
+                .text(rtc_core::validate::Field::new("to", "to"), value)
+                .pattern(rtc_core::validate::pattern::date, "a date YYYY-MM-DD")
+                .done();
+        }
+        crate::model::check_period(self, &mut checks);
+        checks.finish()
+    }
+}
+impl Operation<EnableX> for ListCdrsByRoomAndPeriod {
+    type Output = CdrList;
+    const META: Meta = Meta::new("list_cdrs_by_room_and_period")
+        .with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, EnableX>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/cdr/room-period/")
+            .segment(&self.room_id)
+            .path("/")
+            .segment(&self.from)
+            .path("/")
+            .segment(&self.to);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Gives records of use of one session, by its number.
+///
+/// `GET /cdr/conf/{conf_num}`.
+///
+/// Source: EnableX Video Server API v2, cdr.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GetCdrByConference {
+    /// The number of the session. Bounds: neither empty nor `.` nor `..`.
+    pub conf_num: String,
+}
+impl GetCdrByConference {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(conf_num: impl Into<String>) -> Self {
+        Self { conf_num: conf_num.into() }
+    }
+}
+impl GetCdrByConference {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.conf_num;
+            checks
+                .text(rtc_core::validate::Field::new("conf_num", "conf_num"), value)
+                .not_empty()
+                .pattern(
+                    rtc_core::validate::pattern::segment,
+                    "neither empty nor `.` nor `..`",
+                )
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl Operation<EnableX> for GetCdrByConference {
+    type Output = CdrList;
+    const META: Meta = Meta::new("get_cdr_by_conference")
+        .with_replay(rtc_core::Replay::Safe);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, EnableX>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let request = RequestBuilder::new(Method::GET, target.base)
+            .path("/cdr/conf/")
+            .segment(&self.conf_num);
+        request.build()
+    }
+    fn decode(
+        &self,
+        _sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        rtc_core::encode::decode_json(response.body())
+    }
+}
+/// Downloads a file of a session, with the credentials for recordings (not those of the application), from an allowed host only. Files are kept for 72 hours.
+///
+/// `GET` to the given URL.
+///
+/// Source: EnableX Video, recordings.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DownloadRecording {
+    /// The address, from a webhook or an archive. Bounds: an http or https URL.
+    pub url: String,
+    /// Where to go on, in bytes: for a download that broke off. On the wire `Range`.
+    pub offset: Option<u64>,
+}
+impl DownloadRecording {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            offset: None,
+        }
+    }
+    /// Where to go on, in bytes: for a download that broke off. On the wire `Range`.
+    #[must_use]
+    pub fn offset(mut self, value: u64) -> Self {
+        self.offset = Some(value);
+        self
+    }
+}
+impl DownloadRecording {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.url;
+            checks
+                .text(rtc_core::validate::Field::new("url", "url"), value)
+                .pattern(rtc_core::validate::pattern::http_url, "an http or https URL")
+                .done();
+        }
+        crate::recording::check_url(self, &mut checks);
+        checks.finish()
+    }
+}
+impl Operation<EnableX> for DownloadRecording {
+    type Output = crate::recording::RecordingHead;
+    const META: Meta = Meta::new("download_recording")
+        .with_replay(rtc_core::Replay::Safe)
+        .with_auth(rtc_core::Auth::Service("recordings"))
+        .with_answer(rtc_core::Answer::Streamed);
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn encode(
+        &self,
+        target: &Target<'_, EnableX>,
+    ) -> Result<Request<Bytes>, EncodeError> {
+        let _ = target;
+        let mut request = RequestBuilder::to(Method::GET, &self.url);
+        if let Some(value) = &self.offset {
+            request = request
+                .header(
+                    "range",
+                    &format!("bytes={}-", rtc_core::encode::WireText::wire_text(value)),
+                );
+        }
+        request.build()
+    }
+    fn decode(
+        &self,
+        sent: &Uri,
+        response: &Response<Bytes>,
+    ) -> Result<Self::Output, DecodeError> {
+        crate::recording::decode_head(self, sent, response)
+    }
+}
+/// Tells everything that a code of EnableX can mean: the vendor gives some numbers several meanings. Sends nothing.
+///
+/// Source: EnableX documentation: error codes of the Server API, the Web SDK and the session management.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct LookupError {
+    /// Where the code came from.
+    pub space: CodeSpace,
+    /// The code: a number or a name.
+    pub code: String,
+    /// Only what it means for this operation, such as `pin_users`.
+    pub operation: Option<String>,
+}
+impl LookupError {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(space: impl Into<CodeSpace>, code: impl Into<String>) -> Self {
+        Self {
+            space: space.into(),
+            code: code.into(),
+            operation: None,
+        }
+    }
+    /// Only what it means for this operation, such as `pin_users`.
+    #[must_use]
+    pub fn operation(mut self, value: impl Into<String>) -> Self {
+        self.operation = Some(value.into());
+        self
+    }
+}
+impl LookupError {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.space;
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("space", "space"),
+                    value.is_known(),
+                    "rest, session, http",
+                    None,
+                );
+        }
+        {
+            let value = &self.code;
+            checks
+                .text(rtc_core::validate::Field::new("code", "code"), value)
+                .not_empty()
+                .done();
+        }
+        checks.finish()
+    }
+}
+/// Reads the body of a webhook, after checking its credentials where there are any to check. Sends nothing.
+///
+/// Source: EnableX Video, notification webhooks.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ParseWebhook {
+    /// The body of the request.
+    pub body: String,
+    /// The Authorization header of the request.
+    pub authorization: Option<rtc_core::Secret>,
+}
+impl ParseWebhook {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(body: impl Into<String>) -> Self {
+        Self {
+            body: body.into(),
+            authorization: None,
+        }
+    }
+    /// The Authorization header of the request.
+    #[must_use]
+    pub fn authorization(mut self, value: impl Into<rtc_core::Secret>) -> Self {
+        self.authorization = Some(value.into());
+        self
+    }
+}
+impl ParseWebhook {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+/// Tells which window for extending a session is open. Sends nothing.
+///
+/// Source: EnableX session management: conference duration.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ExtensionWindows {
+    /// How long the session lasts, in minutes. Bounds: at least 0.
+    pub duration: f64,
+    /// How long it has lasted since the first one came, in minutes. Bounds: at least 0.
+    pub elapsed: f64,
+    /// What it was extended by so far.
+    pub extensions: Vec<Extension>,
+}
+impl ExtensionWindows {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(duration: f64, elapsed: f64) -> Self {
+        Self {
+            duration,
+            elapsed,
+            extensions: Vec::new(),
+        }
+    }
+    /// What it was extended by so far.
+    #[must_use]
+    pub fn extensions(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<Extension>>,
+    ) -> Self {
+        self.extensions = value.into_iter().map(Into::into).collect();
+        self
+    }
+}
+impl ExtensionWindows {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.duration;
+            checks
+                .range(
+                    rtc_core::validate::Field::new("duration", "duration"),
+                    *value,
+                    Some(0.0),
+                    None,
+                    None,
+                );
+        }
+        {
+            let value = &self.elapsed;
+            checks
+                .range(
+                    rtc_core::validate::Field::new("elapsed", "elapsed"),
+                    *value,
+                    Some(0.0),
+                    None,
+                    None,
+                );
+        }
+        for (index, value) in self.extensions.iter().enumerate() {
+            checks
+                .element(
+                    rtc_core::validate::Field::new("extensions", "extensions"),
+                    index,
+                    |checks| value.check(checks),
+                );
+        }
+        checks.finish()
+    }
+}
 /// Reads where a room is from its token.
 ///
 /// Source: what the vendor's client libraries read of a token.
@@ -994,6 +3378,8 @@ impl LockRoom {
 impl crate::room::Command for LockRoom {
     const EVENT: &'static str = "lockRoom";
     const NAME: &'static str = "lock_room";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
     fn validate(&self) -> Result<(), Violations> {
         Self::validate(self)
     }
@@ -1035,6 +3421,8 @@ impl UnlockRoom {
 impl crate::room::Command for UnlockRoom {
     const EVENT: &'static str = "lockRoom";
     const NAME: &'static str = "unlock_room";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
     fn validate(&self) -> Result<(), Violations> {
         Self::validate(self)
     }
@@ -1076,6 +3464,8 @@ impl HardMuteRoom {
 impl crate::room::Command for HardMuteRoom {
     const EVENT: &'static str = "room-muted";
     const NAME: &'static str = "hard_mute_room";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
     fn validate(&self) -> Result<(), Violations> {
         Self::validate(self)
     }
@@ -1117,6 +3507,8 @@ impl HardUnmuteRoom {
 impl crate::room::Command for HardUnmuteRoom {
     const EVENT: &'static str = "room-unmuted";
     const NAME: &'static str = "hard_unmute_room";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
     fn validate(&self) -> Result<(), Violations> {
         Self::validate(self)
     }
@@ -1158,6 +3550,8 @@ impl StartRecord {
 impl crate::room::Command for StartRecord {
     const EVENT: &'static str = "startRecord";
     const NAME: &'static str = "start_record";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
     fn validate(&self) -> Result<(), Violations> {
         Self::validate(self)
     }
@@ -1199,10 +3593,1908 @@ impl StopRecord {
 impl crate::room::Command for StopRecord {
     const EVENT: &'static str = "stopRecord";
     const NAME: &'static str = "stop_record";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
     fn validate(&self) -> Result<(), Violations> {
         Self::validate(self)
     }
     fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
         Ok(vec![serde_json::json!({})])
+    }
+}
+/// Starts the live recording: one composed picture. Moderators only.
+///
+/// Room event `startLiveRecording`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StartLiveRecording {
+    /// The page that lays out the picture; the default layout when not given. On the wire `urlDetails`.
+    pub url_details: UrlDetails,
+}
+impl StartLiveRecording {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            url_details: UrlDetails::new(),
+        }
+    }
+    /// The page that lays out the picture; the default layout when not given. On the wire `urlDetails`.
+    #[must_use]
+    pub fn url_details(mut self, value: impl Into<UrlDetails>) -> Self {
+        self.url_details = value.into();
+        self
+    }
+}
+impl Default for StartLiveRecording {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl StartLiveRecording {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.url_details;
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("url_details", "urlDetails"),
+                    |checks| value.check(checks),
+                );
+        }
+        crate::room::check_live(self, &mut checks);
+        checks.finish()
+    }
+}
+impl crate::room::Command for StartLiveRecording {
+    const EVENT: &'static str = "startLiveRecording";
+    const NAME: &'static str = "start_live_recording";
+    const MODERATORS: Option<i64> = Some(7201);
+    type Output = crate::room::LiveAck;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("urlDetails", & self
+                .url_details).into_value() ?
+            ],
+        )
+    }
+}
+/// Stops the live recording. Moderators only.
+///
+/// Room event `stopLiveRecording`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StopLiveRecording {}
+impl StopLiveRecording {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+impl Default for StopLiveRecording {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl StopLiveRecording {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl crate::room::Command for StopLiveRecording {
+    const EVENT: &'static str = "stopLiveRecording";
+    const NAME: &'static str = "stop_live_recording";
+    const MODERATORS: Option<i64> = Some(7036);
+    type Output = crate::room::LiveAck;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("urlDetails", &
+                rtc_core::encode::JsonObject::new().member("layOut", &
+                serde_json::json!({})).member("url", & serde_json::json!(""))
+                .into_value() ?).into_value() ?
+            ],
+        )
+    }
+}
+/// Changes the parameters of the running live recording. Moderators only.
+///
+/// Room event `setLiveRecordingParams`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct UpdateLiveRecording {
+    /// The new parameters. On the wire `urlDetails`.
+    pub url_details: UrlDetails,
+}
+impl UpdateLiveRecording {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(url_details: impl Into<UrlDetails>) -> Self {
+        Self {
+            url_details: url_details.into(),
+        }
+    }
+}
+impl UpdateLiveRecording {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.url_details;
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("url_details", "urlDetails"),
+                    |checks| value.check(checks),
+                );
+        }
+        checks.finish()
+    }
+}
+impl crate::room::Command for UpdateLiveRecording {
+    const EVENT: &'static str = "setLiveRecordingParams";
+    const NAME: &'static str = "update_live_recording";
+    const MODERATORS: Option<i64> = Some(7071);
+    type Output = crate::room::LiveAck;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("urlDetails", & self
+                .url_details).into_value() ?
+            ],
+        )
+    }
+}
+/// Mutes a user's microphone; only a moderator can unmute it. Moderators only.
+///
+/// Room event `hardmute-user-audio`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct HardMuteAudio {
+    /// The user's client id. On the wire `clientId`.
+    pub client_id: String,
+}
+impl HardMuteAudio {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(client_id: impl Into<String>) -> Self {
+        Self {
+            client_id: client_id.into(),
+        }
+    }
+}
+impl HardMuteAudio {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.client_id;
+            checks
+                .text(rtc_core::validate::Field::new("client_id", "clientId"), value)
+                .code("1155")
+                .not_empty()
+                .code("1155")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl crate::room::Command for HardMuteAudio {
+    const EVENT: &'static str = "hardmute-user-audio";
+    const NAME: &'static str = "hard_mute_audio";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("clientId", & self.client_id)
+                .into_value() ?
+            ],
+        )
+    }
+}
+/// Lets a user unmute the microphone again. Moderators only.
+///
+/// Room event `hardunmute-user-audio`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct HardUnmuteAudio {
+    /// The user's client id. On the wire `clientId`.
+    pub client_id: String,
+}
+impl HardUnmuteAudio {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(client_id: impl Into<String>) -> Self {
+        Self {
+            client_id: client_id.into(),
+        }
+    }
+}
+impl HardUnmuteAudio {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.client_id;
+            checks
+                .text(rtc_core::validate::Field::new("client_id", "clientId"), value)
+                .code("1155")
+                .not_empty()
+                .code("1155")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl crate::room::Command for HardUnmuteAudio {
+    const EVENT: &'static str = "hardunmute-user-audio";
+    const NAME: &'static str = "hard_unmute_audio";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("clientId", & self.client_id)
+                .into_value() ?
+            ],
+        )
+    }
+}
+/// Switches a user's camera off; only a moderator can switch it on. Moderators only.
+///
+/// Room event `hardmute-user-video`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct HardMuteVideo {
+    /// The user's client id. On the wire `clientId`.
+    pub client_id: String,
+}
+impl HardMuteVideo {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(client_id: impl Into<String>) -> Self {
+        Self {
+            client_id: client_id.into(),
+        }
+    }
+}
+impl HardMuteVideo {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.client_id;
+            checks
+                .text(rtc_core::validate::Field::new("client_id", "clientId"), value)
+                .code("1155")
+                .not_empty()
+                .code("1155")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl crate::room::Command for HardMuteVideo {
+    const EVENT: &'static str = "hardmute-user-video";
+    const NAME: &'static str = "hard_mute_video";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("clientId", & self.client_id)
+                .into_value() ?
+            ],
+        )
+    }
+}
+/// Lets a user switch the camera on again. Moderators only.
+///
+/// Room event `hardunmute-user-video`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct HardUnmuteVideo {
+    /// The user's client id. On the wire `clientId`.
+    pub client_id: String,
+}
+impl HardUnmuteVideo {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(client_id: impl Into<String>) -> Self {
+        Self {
+            client_id: client_id.into(),
+        }
+    }
+}
+impl HardUnmuteVideo {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.client_id;
+            checks
+                .text(rtc_core::validate::Field::new("client_id", "clientId"), value)
+                .code("1155")
+                .not_empty()
+                .code("1155")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl crate::room::Command for HardUnmuteVideo {
+    const EVENT: &'static str = "hardunmute-user-video";
+    const NAME: &'static str = "hard_unmute_video";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("clientId", & self.client_id)
+                .into_value() ?
+            ],
+        )
+    }
+}
+/// Lets somebody in who waits in front of the room. Moderators only.
+///
+/// Room event `user-allowed`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ApproveAwaitedUser {
+    /// The user's client id. On the wire `clientId`.
+    pub client_id: String,
+}
+impl ApproveAwaitedUser {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(client_id: impl Into<String>) -> Self {
+        Self {
+            client_id: client_id.into(),
+        }
+    }
+}
+impl ApproveAwaitedUser {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.client_id;
+            checks
+                .text(rtc_core::validate::Field::new("client_id", "clientId"), value)
+                .code("1155")
+                .not_empty()
+                .code("1155")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl crate::room::Command for ApproveAwaitedUser {
+    const EVENT: &'static str = "user-allowed";
+    const NAME: &'static str = "approve_awaited_user";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(vec![rtc_core::encode::json_value(& self.client_id) ?])
+    }
+}
+/// Sends somebody away who waits in front of the room. Moderators only.
+///
+/// Room event `user-denied`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DenyAwaitedUser {
+    /// The user's client id. On the wire `clientId`.
+    pub client_id: String,
+}
+impl DenyAwaitedUser {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(client_id: impl Into<String>) -> Self {
+        Self {
+            client_id: client_id.into(),
+        }
+    }
+}
+impl DenyAwaitedUser {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.client_id;
+            checks
+                .text(rtc_core::validate::Field::new("client_id", "clientId"), value)
+                .code("1155")
+                .not_empty()
+                .code("1155")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl crate::room::Command for DenyAwaitedUser {
+    const EVENT: &'static str = "user-denied";
+    const NAME: &'static str = "deny_awaited_user";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(vec![rtc_core::encode::json_value(& self.client_id) ?])
+    }
+}
+/// Hands the role of the moderator over to a participant, who gives up its own; with a role (newer protocol generation only) it gives that role. Moderators only.
+///
+/// Room event `switchUserRole`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SwitchUserRole {
+    /// The user's client id. On the wire `clientId`.
+    pub client_id: String,
+    /// The role to give.
+    pub role: Option<Role>,
+}
+impl SwitchUserRole {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(client_id: impl Into<String>) -> Self {
+        Self {
+            client_id: client_id.into(),
+            role: None,
+        }
+    }
+    /// The role to give.
+    #[must_use]
+    pub fn role(mut self, value: impl Into<Role>) -> Self {
+        self.role = Some(value.into());
+        self
+    }
+}
+impl SwitchUserRole {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.client_id;
+            checks
+                .text(rtc_core::validate::Field::new("client_id", "clientId"), value)
+                .code("1155")
+                .not_empty()
+                .code("1155")
+                .done();
+        }
+        if let Some(value) = &self.role {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("role", "role"),
+                    value.is_known(),
+                    "moderator, participant, viewer",
+                    None,
+                );
+        }
+        checks.finish()
+    }
+}
+impl crate::room::Command for SwitchUserRole {
+    const EVENT: &'static str = "switchUserRole";
+    const NAME: &'static str = "switch_user_role";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        crate::room::switch_args(self)
+    }
+}
+/// Pins users, so that everybody sees them. Moderators only.
+///
+/// Room event `setAdvancedOptions`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct PinUsers {
+    /// The users' client ids. Bounds: at least 1 elements. On the wire `clientIds`.
+    pub client_ids: Vec<String>,
+}
+impl PinUsers {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(client_ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            client_ids: client_ids.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+impl PinUsers {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        checks
+            .count(
+                rtc_core::validate::Field::new("client_ids", "clientIds"),
+                self.client_ids.len(),
+                Some(1),
+                None,
+                Some("1155"),
+            );
+        checks.finish()
+    }
+}
+impl crate::room::Command for PinUsers {
+    const EVENT: &'static str = "setAdvancedOptions";
+    const NAME: &'static str = "pin_users";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::ClientsAck;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                serde_json::Value::Array(vec![rtc_core::encode::JsonObject::new()
+                .member("clientIds", & self.client_ids).member("id", &
+                serde_json::json!("update-pin-users")).member("request", &
+                serde_json::json!("add")).into_value() ?])
+            ],
+        )
+    }
+}
+/// Unpins users. Moderators only.
+///
+/// Room event `setAdvancedOptions`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct UnpinUsers {
+    /// The users' client ids. Bounds: at least 1 elements. On the wire `clientIds`.
+    pub client_ids: Vec<String>,
+}
+impl UnpinUsers {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(client_ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            client_ids: client_ids.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+impl UnpinUsers {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        checks
+            .count(
+                rtc_core::validate::Field::new("client_ids", "clientIds"),
+                self.client_ids.len(),
+                Some(1),
+                None,
+                Some("1155"),
+            );
+        checks.finish()
+    }
+}
+impl crate::room::Command for UnpinUsers {
+    const EVENT: &'static str = "setAdvancedOptions";
+    const NAME: &'static str = "unpin_users";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::ClientsAck;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                serde_json::Value::Array(vec![rtc_core::encode::JsonObject::new()
+                .member("clientIds", & self.client_ids).member("id", &
+                serde_json::json!("update-pin-users")).member("request", &
+                serde_json::json!("remove")).into_value() ?])
+            ],
+        )
+    }
+}
+/// Puts users into the spotlight. Moderators only.
+///
+/// Room event `setAdvancedOptions`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct AddSpotlightUsers {
+    /// The users' client ids. Bounds: at least 1 elements. On the wire `clientIds`.
+    pub client_ids: Vec<String>,
+}
+impl AddSpotlightUsers {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(client_ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            client_ids: client_ids.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+impl AddSpotlightUsers {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        checks
+            .count(
+                rtc_core::validate::Field::new("client_ids", "clientIds"),
+                self.client_ids.len(),
+                Some(1),
+                None,
+                Some("1155"),
+            );
+        checks.finish()
+    }
+}
+impl crate::room::Command for AddSpotlightUsers {
+    const EVENT: &'static str = "setAdvancedOptions";
+    const NAME: &'static str = "add_spotlight_users";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::ClientsAck;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                serde_json::Value::Array(vec![rtc_core::encode::JsonObject::new()
+                .member("clientIds", & self.client_ids).member("id", &
+                serde_json::json!("spotlight-users")).member("request", &
+                serde_json::json!("add")).into_value() ?])
+            ],
+        )
+    }
+}
+/// Takes users out of the spotlight. Moderators only.
+///
+/// Room event `setAdvancedOptions`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RemoveSpotlightUsers {
+    /// The users' client ids. Bounds: at least 1 elements. On the wire `clientIds`.
+    pub client_ids: Vec<String>,
+}
+impl RemoveSpotlightUsers {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(client_ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            client_ids: client_ids.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+impl RemoveSpotlightUsers {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        checks
+            .count(
+                rtc_core::validate::Field::new("client_ids", "clientIds"),
+                self.client_ids.len(),
+                Some(1),
+                None,
+                Some("1155"),
+            );
+        checks.finish()
+    }
+}
+impl crate::room::Command for RemoveSpotlightUsers {
+    const EVENT: &'static str = "setAdvancedOptions";
+    const NAME: &'static str = "remove_spotlight_users";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::ClientsAck;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                serde_json::Value::Array(vec![rtc_core::encode::JsonObject::new()
+                .member("clientIds", & self.client_ids).member("id", &
+                serde_json::json!("spotlight-users")).member("request", &
+                serde_json::json!("remove")).into_value() ?])
+            ],
+        )
+    }
+}
+/// Drops users out of the room. Moderators only.
+///
+/// Room event `drop`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DropUsers {
+    /// The users' client ids. Bounds: at least 1 elements. On the wire `clientIds`.
+    pub client_ids: Vec<String>,
+}
+impl DropUsers {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(client_ids: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            client_ids: client_ids.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+impl DropUsers {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        checks
+            .count(
+                rtc_core::validate::Field::new("client_ids", "clientIds"),
+                self.client_ids.len(),
+                Some(1),
+                None,
+                Some("1155"),
+            );
+        checks.finish()
+    }
+}
+impl crate::room::Command for DropUsers {
+    const EVENT: &'static str = "drop";
+    const NAME: &'static str = "drop_users";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("all", &
+                serde_json::json!(false)).member("clientIds", & self.client_ids)
+                .into_value() ?
+            ],
+        )
+    }
+}
+/// Switches between group and lecture mode. Towards lecture the streams of the participants end and they ask for the floor. Moderators only.
+///
+/// Room event `switchRoomMode`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SwitchRoomMode {
+    /// The new mode.
+    pub mode: RoomMode,
+}
+impl SwitchRoomMode {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(mode: impl Into<RoomMode>) -> Self {
+        Self { mode: mode.into() }
+    }
+}
+impl SwitchRoomMode {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.mode;
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("mode", "mode"),
+                    value.is_known(),
+                    "group, lecture",
+                    Some("5126"),
+                );
+        }
+        checks.finish()
+    }
+}
+impl crate::room::Command for SwitchRoomMode {
+    const EVENT: &'static str = "switchRoomMode";
+    const NAME: &'static str = "switch_room_mode";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(vec![rtc_core::encode::json_value(& self.mode) ?])
+    }
+}
+/// Extends the session, in one of the two windows before its end. Anybody in the room may.
+///
+/// Room event `extendConferenceDuration`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ExtendConferenceDuration {}
+impl ExtendConferenceDuration {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+impl Default for ExtendConferenceDuration {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl ExtendConferenceDuration {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl crate::room::Command for ExtendConferenceDuration {
+    const EVENT: &'static str = "extendConferenceDuration";
+    const NAME: &'static str = "extend_conference_duration";
+    type Output = crate::room::ExtendAck;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(vec![serde_json::json!({})])
+    }
+}
+/// Ends the session for everybody. Moderators only.
+///
+/// Room event `drop`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DestroyRoom {
+    /// Whether the room is deleted, too; newer protocol generation only. On the wire `deleteRoom`.
+    pub delete_room: Option<bool>,
+}
+impl DestroyRoom {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self { delete_room: None }
+    }
+    /// Whether the room is deleted, too; newer protocol generation only. On the wire `deleteRoom`.
+    #[must_use]
+    pub fn delete_room(mut self, value: bool) -> Self {
+        self.delete_room = Some(value);
+        self
+    }
+}
+impl Default for DestroyRoom {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl DestroyRoom {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl crate::room::Command for DestroyRoom {
+    const EVENT: &'static str = "drop";
+    const NAME: &'static str = "destroy_room";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("all", &
+                serde_json::json!(true)).member("clients", & serde_json::json!(null))
+                .optional("deleteRoom", self.delete_room.as_ref()).into_value() ?
+            ],
+        )
+    }
+}
+/// Leaves the room.
+///
+/// Room event `drop`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct LeaveRoom {}
+impl LeaveRoom {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+impl Default for LeaveRoom {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl LeaveRoom {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl crate::room::Command for LeaveRoom {
+    const EVENT: &'static str = "drop";
+    const NAME: &'static str = "leave_room";
+    type Output = crate::room::Ack;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("self", &
+                serde_json::json!(true)).into_value() ?
+            ],
+        )
+    }
+}
+/// Starts to stream the session to up to three RTMP addresses. Moderators only.
+///
+/// Room event `startStreaming`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StartStreaming {
+    /// Where to. On the wire `rtmpDetails`.
+    pub rtmp_details: RtmpDetails,
+    /// The page that lays out the picture. On the wire `urlDetails`.
+    pub url_details: Option<UrlDetails>,
+}
+impl StartStreaming {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(rtmp_details: impl Into<RtmpDetails>) -> Self {
+        Self {
+            rtmp_details: rtmp_details.into(),
+            url_details: None,
+        }
+    }
+    /// The page that lays out the picture. On the wire `urlDetails`.
+    #[must_use]
+    pub fn url_details(mut self, value: impl Into<UrlDetails>) -> Self {
+        self.url_details = Some(value.into());
+        self
+    }
+}
+impl StartStreaming {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.rtmp_details;
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("rtmp_details", "rtmpDetails"),
+                    |checks| value.check(checks),
+                );
+        }
+        if let Some(value) = &self.url_details {
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("url_details", "urlDetails"),
+                    |checks| value.check(checks),
+                );
+        }
+        crate::room::check_streaming(self, &mut checks);
+        checks.finish()
+    }
+}
+impl crate::room::Command for StartStreaming {
+    const EVENT: &'static str = "startStreaming";
+    const NAME: &'static str = "start_streaming";
+    const MODERATORS: Option<i64> = Some(7008);
+    type Output = crate::room::LiveAck;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("rtmpDetails", & self
+                .rtmp_details).optional("urlDetails", self.url_details.as_ref())
+                .into_value() ?
+            ],
+        )
+    }
+}
+/// Stops streaming. Names the session that is streamed, which the vendor's own libraries fill with dummies. Moderators only.
+///
+/// Room event `stopStreaming`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StopStreaming {
+    /// The number of the session; that of the room when not given. On the wire `confNum`.
+    pub conf_num: Option<String>,
+    /// The room; that of the connection when not given. On the wire `roomId`.
+    pub room_id: Option<String>,
+}
+impl StopStreaming {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            conf_num: None,
+            room_id: None,
+        }
+    }
+    /// The number of the session; that of the room when not given. On the wire `confNum`.
+    #[must_use]
+    pub fn conf_num(mut self, value: impl Into<String>) -> Self {
+        self.conf_num = Some(value.into());
+        self
+    }
+    /// The room; that of the connection when not given. On the wire `roomId`.
+    #[must_use]
+    pub fn room_id(mut self, value: impl Into<String>) -> Self {
+        self.room_id = Some(value.into());
+        self
+    }
+}
+impl Default for StopStreaming {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl StopStreaming {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl crate::room::Command for StopStreaming {
+    const EVENT: &'static str = "stopStreaming";
+    const NAME: &'static str = "stop_streaming";
+    const MODERATORS: Option<i64> = Some(7044);
+    type Output = crate::room::LiveAck;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("options", &
+                rtc_core::encode::JsonObject::new().optional("confNum", self.conf_num
+                .as_ref()).optional("roomId", self.room_id.as_ref()).into_value() ?)
+                .member("rtmpDetails", & rtc_core::encode::JsonObject::new()
+                .member("rtmpUrl", & serde_json::json!("")).into_value() ?)
+                .member("urlDetails", & rtc_core::encode::JsonObject::new()
+                .member("layOut", & serde_json::json!({})).member("url", &
+                serde_json::json!("")).into_value() ?).into_value() ?
+            ],
+        )
+    }
+}
+/// Changes the parameters of the running stream. Moderators only.
+///
+/// Room event `setStreamingParams`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct UpdateStreaming {
+    /// The new parameters. On the wire `urlDetails`.
+    pub url_details: UrlDetails,
+}
+impl UpdateStreaming {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(url_details: impl Into<UrlDetails>) -> Self {
+        Self {
+            url_details: url_details.into(),
+        }
+    }
+}
+impl UpdateStreaming {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.url_details;
+            checks
+                .nested(
+                    rtc_core::validate::Field::new("url_details", "urlDetails"),
+                    |checks| value.check(checks),
+                );
+        }
+        checks.finish()
+    }
+}
+impl crate::room::Command for UpdateStreaming {
+    const EVENT: &'static str = "setStreamingParams";
+    const NAME: &'static str = "update_streaming";
+    const MODERATORS: Option<i64> = Some(7072);
+    type Output = crate::room::LiveAck;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("urlDetails", & self
+                .url_details).into_value() ?
+            ],
+        )
+    }
+}
+/// Says whether newcomers must be let in. Moderators only.
+///
+/// Room event `enableKnock`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct EnableKnock {
+    /// Whether they must.
+    pub enable: bool,
+}
+impl EnableKnock {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(enable: bool) -> Self {
+        Self { enable }
+    }
+}
+impl EnableKnock {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl crate::room::Command for EnableKnock {
+    const EVENT: &'static str = "enableKnock";
+    const NAME: &'static str = "enable_knock";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(vec![rtc_core::encode::json_value(& self.enable) ?])
+    }
+}
+/// Says whether participants may speak without asking for the floor. Moderators only.
+///
+/// Room event `openFloor`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct OpenFloor {
+    /// Whether they may.
+    pub enable: bool,
+}
+impl OpenFloor {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(enable: bool) -> Self {
+        Self { enable }
+    }
+}
+impl OpenFloor {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl crate::room::Command for OpenFloor {
+    const EVENT: &'static str = "openFloor";
+    const NAME: &'static str = "open_floor";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(vec![rtc_core::encode::json_value(& self.enable) ?])
+    }
+}
+/// Mutes the room for oneself.
+///
+/// Room event `muteRoom`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct MuteRoom {
+    /// The sound.
+    pub audio: bool,
+    /// The picture.
+    pub video: bool,
+}
+impl MuteRoom {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self { audio: true, video: true }
+    }
+    /// The sound.
+    #[must_use]
+    pub fn audio(mut self, value: bool) -> Self {
+        self.audio = value;
+        self
+    }
+    /// The picture.
+    #[must_use]
+    pub fn video(mut self, value: bool) -> Self {
+        self.video = value;
+        self
+    }
+}
+impl Default for MuteRoom {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl MuteRoom {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if !self.audio && !self.video {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("audio", "audio"),
+                    rtc_core::Rule::Conflict,
+                    Some("1155"),
+                    "nothing is muted: audio or video must be true",
+                );
+        }
+        checks.finish()
+    }
+}
+impl crate::room::Command for MuteRoom {
+    const EVENT: &'static str = "muteRoom";
+    const NAME: &'static str = "mute_room";
+    type Output = crate::room::Ack;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("audio", & self.audio)
+                .member("video", & self.video).into_value() ?
+            ],
+        )
+    }
+}
+/// Unmutes the room for oneself: what is false is unmuted.
+///
+/// Room event `unMuteRoom`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct UnmuteRoom {
+    /// Whether the sound stays muted.
+    pub audio: bool,
+    /// Whether the picture stays muted.
+    pub video: bool,
+}
+impl UnmuteRoom {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self { audio: false, video: false }
+    }
+    /// Whether the sound stays muted.
+    #[must_use]
+    pub fn audio(mut self, value: bool) -> Self {
+        self.audio = value;
+        self
+    }
+    /// Whether the picture stays muted.
+    #[must_use]
+    pub fn video(mut self, value: bool) -> Self {
+        self.video = value;
+        self
+    }
+}
+impl Default for UnmuteRoom {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl UnmuteRoom {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        if self.audio && self.video {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("audio", "audio"),
+                    rtc_core::Rule::Conflict,
+                    Some("1155"),
+                    "nothing is unmuted: audio or video must be false",
+                );
+        }
+        checks.finish()
+    }
+}
+impl crate::room::Command for UnmuteRoom {
+    const EVENT: &'static str = "unMuteRoom";
+    const NAME: &'static str = "unmute_room";
+    type Output = crate::room::Ack;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("audio", & self.audio)
+                .member("video", & self.video).into_value() ?
+            ],
+        )
+    }
+}
+/// Tells how many talkers one receives.
+///
+/// Room event `getNumberOfTalker`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GetTalkerCount {}
+impl GetTalkerCount {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+impl Default for GetTalkerCount {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl GetTalkerCount {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl crate::room::Command for GetTalkerCount {
+    const EVENT: &'static str = "getNumberOfTalker";
+    const NAME: &'static str = "get_talker_count";
+    type Output = crate::room::TalkerAck;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(vec![])
+    }
+}
+/// Says how many talkers one receives.
+///
+/// Room event `setNumberOfTalker`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SetTalkerCount {
+    /// How many in all. Bounds: at most 16. On the wire `numTalkers`.
+    pub num_talkers: u32,
+    /// How many to hear. Bounds: at most 16. On the wire `numAudioTalkers`.
+    pub num_audio_talkers: Option<u32>,
+    /// How many to see. Bounds: at most 16. On the wire `numVideoTalkers`.
+    pub num_video_talkers: Option<u32>,
+}
+impl SetTalkerCount {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(num_talkers: u32) -> Self {
+        Self {
+            num_talkers,
+            num_audio_talkers: None,
+            num_video_talkers: None,
+        }
+    }
+    /// How many to hear. Bounds: at most 16. On the wire `numAudioTalkers`.
+    #[must_use]
+    pub fn num_audio_talkers(mut self, value: u32) -> Self {
+        self.num_audio_talkers = Some(value);
+        self
+    }
+    /// How many to see. Bounds: at most 16. On the wire `numVideoTalkers`.
+    #[must_use]
+    pub fn num_video_talkers(mut self, value: u32) -> Self {
+        self.num_video_talkers = Some(value);
+        self
+    }
+}
+impl SetTalkerCount {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.num_talkers;
+            checks
+                .range(
+                    rtc_core::validate::Field::new("num_talkers", "numTalkers"),
+                    *value,
+                    None,
+                    Some(16),
+                    None,
+                );
+        }
+        if let Some(value) = &self.num_audio_talkers {
+            checks
+                .range(
+                    rtc_core::validate::Field::new(
+                        "num_audio_talkers",
+                        "numAudioTalkers",
+                    ),
+                    *value,
+                    None,
+                    Some(16),
+                    None,
+                );
+        }
+        if let Some(value) = &self.num_video_talkers {
+            checks
+                .range(
+                    rtc_core::validate::Field::new(
+                        "num_video_talkers",
+                        "numVideoTalkers",
+                    ),
+                    *value,
+                    None,
+                    Some(16),
+                    None,
+                );
+        }
+        checks.finish()
+    }
+}
+impl crate::room::Command for SetTalkerCount {
+    const EVENT: &'static str = "setNumberOfTalker";
+    const NAME: &'static str = "set_talker_count";
+    type Output = crate::room::TalkerAck;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("numTalkers", & self
+                .num_talkers).optional("numAudioTalkers", self.num_audio_talkers
+                .as_ref()).optional("numVideoTalkers", self.num_video_talkers.as_ref())
+                .into_value() ?
+            ],
+        )
+    }
+}
+/// Answers a request for the floor. Moderators only.
+///
+/// Room event `processFloorRequest`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ProcessFloorRequest {
+    /// The user's client id. On the wire `clientId`.
+    pub client_id: String,
+    /// What is done with it, such as `grantFloor`, `denyFloor` or `releaseFloor`.
+    pub action: String,
+}
+impl ProcessFloorRequest {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(client_id: impl Into<String>, action: impl Into<String>) -> Self {
+        Self {
+            client_id: client_id.into(),
+            action: action.into(),
+        }
+    }
+}
+impl ProcessFloorRequest {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.client_id;
+            checks
+                .text(rtc_core::validate::Field::new("client_id", "clientId"), value)
+                .code("1155")
+                .not_empty()
+                .code("1155")
+                .done();
+        }
+        {
+            let value = &self.action;
+            checks
+                .text(rtc_core::validate::Field::new("action", "action"), value)
+                .not_empty()
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl crate::room::Command for ProcessFloorRequest {
+    const EVENT: &'static str = "processFloorRequest";
+    const NAME: &'static str = "process_floor_request";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::json_value(& self.client_id) ?,
+                rtc_core::encode::json_value(& self.action) ?
+            ],
+        )
+    }
+}
+/// Invites a participant to the floor. Moderators only.
+///
+/// Room event `inviteToFloor`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct InviteToFloor {
+    /// The user's client id. On the wire `clientId`.
+    pub client_id: String,
+}
+impl InviteToFloor {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(client_id: impl Into<String>) -> Self {
+        Self {
+            client_id: client_id.into(),
+        }
+    }
+}
+impl InviteToFloor {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.client_id;
+            checks
+                .text(rtc_core::validate::Field::new("client_id", "clientId"), value)
+                .code("1155")
+                .not_empty()
+                .code("1155")
+                .done();
+        }
+        checks.finish()
+    }
+}
+impl crate::room::Command for InviteToFloor {
+    const EVENT: &'static str = "inviteToFloor";
+    const NAME: &'static str = "invite_to_floor";
+    const MODERATORS: Option<i64> = Some(1168);
+    type Output = crate::room::Ack;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("clientId", & self.client_id)
+                .into_value() ?
+            ],
+        )
+    }
+}
+/// Sends a message to everybody or to some.
+///
+/// Room event `sendDataStreamToRoom`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct SendMessage {
+    /// The message: a text, or anything that the other clients understand.
+    pub msg: serde_json::Value,
+    /// Whether it is for everybody.
+    pub broadcast: bool,
+    /// The client ids of those that it is for otherwise.
+    pub clients: Vec<String>,
+    /// What kind of message it is.
+    pub kind: String,
+}
+impl std::fmt::Debug for SendMessage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SendMessage")
+            .field("msg", &rtc_core::Secret::default())
+            .field("broadcast", &self.broadcast)
+            .field("clients", &self.clients)
+            .field("kind", &self.kind)
+            .finish()
+    }
+}
+impl SendMessage {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(msg: impl Into<serde_json::Value>) -> Self {
+        Self {
+            msg: msg.into(),
+            broadcast: true,
+            clients: Vec::new(),
+            kind: "chat".to_owned(),
+        }
+    }
+    /// Whether it is for everybody.
+    #[must_use]
+    pub fn broadcast(mut self, value: bool) -> Self {
+        self.broadcast = value;
+        self
+    }
+    /// The client ids of those that it is for otherwise.
+    #[must_use]
+    pub fn clients(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.clients = value.into_iter().map(Into::into).collect();
+        self
+    }
+    /// What kind of message it is.
+    #[must_use]
+    pub fn kind(mut self, value: impl Into<String>) -> Self {
+        self.kind = value.into();
+        self
+    }
+}
+impl SendMessage {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        crate::room::check_message(self, &mut checks);
+        checks.finish()
+    }
+}
+impl crate::room::Command for SendMessage {
+    const EVENT: &'static str = "sendDataStreamToRoom";
+    const NAME: &'static str = "send_message";
+    type Output = crate::room::Ack;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(
+            vec![
+                rtc_core::encode::JsonObject::new().member("broadcast", & self.broadcast)
+                .member("clients", & self.clients).member("msg", & self.msg)
+                .member("type", & self.kind).into_value() ?
+            ],
+        )
+    }
+}
+/// Tells the advanced options of the room.
+///
+/// Room event `getAdvancedOptions`.
+///
+/// Source: the vendor's client libraries, versions 2.3.0 and 3.1.8, as captured.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct GetAdvancedOptions {}
+impl GetAdvancedOptions {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+impl Default for GetAdvancedOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl GetAdvancedOptions {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
+}
+impl crate::room::Command for GetAdvancedOptions {
+    const EVENT: &'static str = "getAdvancedOptions";
+    const NAME: &'static str = "get_advanced_options";
+    type Output = crate::room::RawAck;
+    fn validate(&self) -> Result<(), Violations> {
+        Self::validate(self)
+    }
+    fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> {
+        Ok(vec![])
     }
 }

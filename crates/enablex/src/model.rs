@@ -9,7 +9,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{ApiCode, EnableXError};
-use crate::operation::{CreateRoom, CreateToken, MediaZone, Quality, RecordingMedia, RoomMode};
+use crate::operation::{
+    CreateToken, ListArchivesByPeriod, ListArchivesByRoomAndPeriod, ListCdrsByPeriod,
+    ListCdrsByRoomAndPeriod, MediaZone, Quality, RecordingMedia, RoomMode, UpdateRoom,
+};
 
 /// A room, as the service keeps it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -197,8 +200,8 @@ fn number_or_flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::
 }
 
 /// Reads the room of an answer.
-pub(crate) fn decode_room(
-    _operation: &CreateRoom,
+pub(crate) fn decode_room<O>(
+    _operation: &O,
     _sent: &Uri,
     response: &Response<Bytes>,
 ) -> Result<RoomInfo, DecodeError> {
@@ -228,6 +231,45 @@ pub(crate) fn decode_token_answer(
         return Err(DecodeError::new("the token is empty"));
     }
     Ok(RoomToken { token })
+}
+
+/// A change changes something.
+pub(crate) fn check_change(request: &UpdateRoom, checks: &mut Checks) {
+    let UpdateRoom { name, owner_ref, settings, sip, data, .. } = request;
+    if name.is_none() && owner_ref.is_none() && settings.is_none() && sip.is_none() && data.is_none() {
+        let field = Field::new("settings", "settings");
+        checks.report(field, Rule::Required, None, "nothing is to be changed: give at least one field");
+    }
+}
+
+/// A period, whose days can be compared as texts.
+pub(crate) trait Period {
+    fn days(&self) -> (&str, &str);
+}
+
+macro_rules! period {
+    ($($request:ty),*) => {$(impl Period for $request { fn days(&self) -> (&str, &str) { (&self.from, &self.to) } })*};
+}
+period!(ListArchivesByPeriod, ListArchivesByRoomAndPeriod, ListCdrsByPeriod, ListCdrsByRoomAndPeriod);
+
+pub(crate) fn check_period<P: Period>(request: &P, checks: &mut Checks) {
+    let (from, to) = request.days();
+    if from > to && rtc_core::validate::pattern::date(from) && rtc_core::validate::pattern::date(to) {
+        checks.report(Field::new("to", "to"), Rule::Range, None, "must not be before `from`");
+    }
+}
+
+/// Reads the addresses of files: texts, objects with a `url`, or one of either instead of a list.
+pub(crate) fn file_urls<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    fn urls(value: Value) -> Vec<String> {
+        match value {
+            Value::String(url) if !url.is_empty() => vec![url],
+            Value::Array(items) => items.into_iter().flat_map(urls).collect(),
+            Value::Object(mut members) => members.remove("url").map(urls).unwrap_or_default(),
+            _ => Vec::new(),
+        }
+    }
+    Value::deserialize(from).map(urls)
 }
 
 /// How many members the data of a token can have.

@@ -5,9 +5,13 @@ use std::fmt;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+#[cfg(feature = "socketio")]
+use rtc_core::encode::json_value;
 use rtc_core::validate::{Field, Violation};
 use rtc_core::wire::{As, Lenient};
 use rtc_core::{Rule, Url, Violations};
+#[cfg(feature = "socketio")]
+use rtc_core::{Secret, Sent};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -182,6 +186,14 @@ fn authority(scheme: &str, host: &str) -> Option<Url> {
 
 #[cfg(feature = "socketio")]
 impl TokenContent {
+    /// What must not be told of it: everything that this crate does not know, since it opens the room.
+    pub(crate) fn secrets(&self) -> Sent {
+        const KNOWN: [&str; 3] = ["host", "gateway", "logId"];
+        let unknown = self.members.iter().filter(|(name, _)| !KNOWN.contains(&name.as_str()));
+        let texts: Vec<Secret> = unknown.filter_map(|(_, value)| value.as_str()).map(Secret::from).collect();
+        Sent::during(|| json_value(&texts)).1
+    }
+
     /// The server that takes the connection, and what a gateway is told of the one behind it.
     pub(crate) fn server(&self) -> (String, Vec<(String, String)>) {
         let scheme = if self.secure { "wss" } else { "ws" };

@@ -2,153 +2,125 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::sync::{Arc, Mutex};
+#[path = "common/script.rs"]
+mod script;
+
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use enablex::room::{Phase, Protocol};
-use enablex::{Ack, EnableXError, Role, Room, RoomEvent, RoomEvents, RoomOptions, RoomState};
-use rtc_core::testing::{LoopChannel, ManualClock, pair};
-use rtc_core::transport::channel::{Channel, Connect, ConnectError, Frame};
+use enablex::room::Protocol;
+use enablex::{
+    AddSpotlightUsers, ApproveAwaitedUser, DenyAwaitedUser, DestroyRoom, DropUsers, EnableKnock,
+    EnableXError, HardMuteAudio, HardMuteVideo, HardUnmuteAudio, HardUnmuteVideo, InviteToFloor, MuteRoom,
+    OpenFloor, PinUsers, ProcessFloorRequest, RemoveSpotlightUsers, Role, Room, RoomMode, RoomOptions,
+    RtmpDetails, SendMessage, SetTalkerCount, StartLiveRecording, StartStreaming, StopStreaming,
+    SwitchRoomMode, SwitchUserRole, UnmuteRoom, UnpinUsers, UpdateLiveRecording, UpdateStreaming, UrlDetails,
+};
+use rtc_core::testing::{LoopChannel, ManualClock};
+use rtc_core::transport::channel::{Connect, ConnectError};
 use rtc_core::{Clock, ErrorKind, Limits, Reason, http};
+use script::{Reply, Scripted, ack, entered, friendly, joined, room};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt as _;
 
-/// Answers an event: the arguments of its acknowledgement (none: it never comes) and the events that follow.
-type Answer = fn(&str, &Value) -> (Option<Value>, Vec<Value>);
-
-/// A server at the other end of a pair. It keeps what it was asked and told.
-#[derive(Clone)]
-struct Scripted {
-    protocol: Protocol,
-    answer: Answer,
-    urls: Arc<Mutex<Vec<String>>>,
-    frames: Arc<Mutex<Vec<Value>>>,
-}
-
-impl std::fmt::Debug for Scripted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Scripted")
+/// Every command, and the frame it goes out in; captured from the vendor's libraries where those send it.
+async fn every_command(room: &Room) -> Vec<Value> {
+    let mut expected = Vec::new();
+    macro_rules! sends {
+        ($($call:ident($($request:expr)?) => $frame:tt;)*) => {$(
+            room.$call($($request)?).await.unwrap();
+            expected.push(json!($frame));
+        )*};
     }
-}
-
-impl Connect for Scripted {
-    type Channel = LoopChannel;
-
-    async fn connect(
-        &self,
-        handshake: http::Request<()>,
-        _limits: Limits,
-    ) -> Result<LoopChannel, ConnectError> {
-        self.urls.lock().unwrap().push(handshake.uri().to_string());
-        let (client, server) = pair();
-        tokio::spawn(self.clone().serve(server));
-        Ok(client)
+    let view = || UrlDetails::new().url("https://v.example/?token=");
+    let layout = || UrlDetails::new().lay_out(json!({ "a": 1 }));
+    sends! {
+        start_record() => ["startRecord", {}];
+        stop_record() => ["stopRecord", {}];
+        start_live_recording(StartLiveRecording::new().url_details(view()))
+            => ["startLiveRecording", { "urlDetails": { "url": "https://v.example/?token=" } }];
+        start_live_recording(StartLiveRecording::new()) => ["startLiveRecording", { "urlDetails": {} }];
+        stop_live_recording() => ["stopLiveRecording", { "urlDetails": { "url": "", "layOut": {} } }];
+        update_live_recording(UpdateLiveRecording::new(layout()))
+            => ["setLiveRecordingParams", { "urlDetails": { "layOut": { "a": 1 } } }];
+        start_streaming(StartStreaming::new(RtmpDetails::new("rtmp://a.example/live/k")).url_details(view()))
+            => ["startStreaming", {
+                "rtmpDetails": { "rtmpUrl": "rtmp://a.example/live/k" },
+                "urlDetails": { "url": "https://v.example/?token=" },
+            }];
+        update_streaming(UpdateStreaming::new(layout()))
+            => ["setStreamingParams", { "urlDetails": { "layOut": { "a": 1 } } }];
+        stop_streaming(StopStreaming::new()) => ["stopStreaming", {
+            "options": { "confNum": "1", "roomId": "room-1" }, "rtmpDetails": { "rtmpUrl": "" },
+            "urlDetails": { "url": "", "layOut": {} },
+        }];
+        hard_mute_room() => ["room-muted", {}];
+        hard_unmute_room() => ["room-unmuted", {}];
+        hard_mute_audio(HardMuteAudio::new("c-par")) => ["hardmute-user-audio", { "clientId": "c-par" }];
+        hard_unmute_audio(HardUnmuteAudio::new("c-par")) => ["hardunmute-user-audio", { "clientId": "c-par" }];
+        hard_mute_video(HardMuteVideo::new("c-par")) => ["hardmute-user-video", { "clientId": "c-par" }];
+        hard_unmute_video(HardUnmuteVideo::new("c-par")) => ["hardunmute-user-video", { "clientId": "c-par" }];
+        lock_room() => ["lockRoom", true];
+        unlock_room() => ["lockRoom", false];
+        approve_awaited_user(ApproveAwaitedUser::new("c-wait")) => ["user-allowed", "c-wait"];
+        deny_awaited_user(DenyAwaitedUser::new("c-w2")) => ["user-denied", "c-w2"];
+        pin_users(PinUsers::new(["c-par"]))
+            => ["setAdvancedOptions", [{ "id": "update-pin-users", "request": "add", "clientIds": ["c-par"] }]];
+        unpin_users(UnpinUsers::new(["c-par"]))
+            => ["setAdvancedOptions", [{ "id": "update-pin-users", "request": "remove", "clientIds": ["c-par"] }]];
+        add_spotlight_users(AddSpotlightUsers::new(["c-par"]))
+            => ["setAdvancedOptions", [{ "id": "spotlight-users", "request": "add", "clientIds": ["c-par"] }]];
+        remove_spotlight_users(RemoveSpotlightUsers::new(["c-par"]))
+            => ["setAdvancedOptions", [{ "id": "spotlight-users", "request": "remove", "clientIds": ["c-par"] }]];
+        drop_users(DropUsers::new(["c-par"])) => ["drop", { "all": false, "clientIds": ["c-par"] }];
+        switch_room_mode(SwitchRoomMode::new(RoomMode::Lecture)) => ["switchRoomMode", "lecture"];
+        switch_user_role(SwitchUserRole::new("c-par")) => ["switchUserRole", "c-par"];
+        enable_knock(EnableKnock::new(true)) => ["enableKnock", true];
+        open_floor(OpenFloor::new(true)) => ["openFloor", true];
+        set_talker_count(SetTalkerCount::new(4).num_audio_talkers(4).num_video_talkers(4))
+            => ["setNumberOfTalker", { "numTalkers": 4, "numAudioTalkers": 4, "numVideoTalkers": 4 }];
+        get_talker_count() => ["getNumberOfTalker"];
+        get_advanced_options() => ["getAdvancedOptions"];
+        mute_room(MuteRoom::new()) => ["muteRoom", { "audio": true, "video": true }];
+        unmute_room(UnmuteRoom::new().audio(false).video(false)) => ["unMuteRoom", { "audio": false, "video": false }];
+        process_floor_request(ProcessFloorRequest::new("c-par", "grantFloor"))
+            => ["processFloorRequest", "c-par", "grantFloor"];
+        invite_to_floor(InviteToFloor::new("c-par")) => ["inviteToFloor", { "clientId": "c-par" }];
+        send_message(SendMessage::new("hi"))
+            => ["sendDataStreamToRoom", { "msg": "hi", "broadcast": true, "clients": [], "type": "chat" }];
     }
-}
-
-impl Scripted {
-    fn new(protocol: Protocol, answer: Answer) -> Self {
-        Self { protocol, answer, urls: Arc::default(), frames: Arc::default() }
-    }
-
-    async fn serve(self, mut channel: LoopChannel) {
-        let open =
-            r#"0{"sid":"s","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#;
-        let _ = channel.send(Frame::Text(open.into())).await;
-        if self.protocol == Protocol::Eio3 {
-            let _ = channel.send(Frame::Text("40".into())).await;
-        }
-        while let Some(Ok(frame)) = channel.recv().await {
-            let Frame::Text(text) = frame else { continue };
-            if text == "40" {
-                let _ = channel.send(Frame::Text(r#"40{"sid":"n"}"#.into())).await;
-            }
-            let Some(packet) = text.strip_prefix("42") else { continue };
-            let digits = packet.find('[').unwrap();
-            let content: Value = serde_json::from_str(&packet[digits..]).unwrap();
-            self.frames.lock().unwrap().push(content.clone());
-            let (ack, events) = (self.answer)(content[0].as_str().unwrap(), &content[1]);
-            if let Some(ack) = ack {
-                let _ = channel.send(Frame::Text(format!("43{}{ack}", &packet[..digits]))).await;
-            }
-            for event in events {
-                let _ = channel.send(Frame::Text(format!("42{event}"))).await;
-            }
-        }
-    }
-
-    fn frames(&self) -> Vec<Value> {
-        self.frames.lock().unwrap().clone()
-    }
-
-    async fn enter(&self) -> enablex::Result<(Room, RoomEvents)> {
-        self.enter_with(RoomOptions::new()).await
-    }
-
-    async fn enter_with(&self, options: RoomOptions) -> enablex::Result<(Room, RoomEvents)> {
-        let token = json!({
-            "tokenId": "canary", "host": "media.example:7443", "secure": true, "gateway": "edge.example",
-            "roomMeta": { "settings": { "mode": "group" } },
-        });
-        let options = options.protocol(self.protocol).connector(self.clone());
-        Room::connect(STANDARD.encode(token.to_string()), options).await
-    }
-}
-
-/// Lets everybody in as a moderator; acknowledges everything.
-fn friendly(event: &str, _: &Value) -> (Option<Value>, Vec<Value>) {
-    match event {
-        "token" => (Some(joined()), vec![connected("moderator", false, true)]),
-        _ => (Some(json!([{ "result": 0, "msg": "success" }])), Vec::new()),
-    }
-}
-
-fn joined() -> Value {
-    json!(["success", { "result": 0, "clientId": "c-me", "connectedIP": "127.0.0.1" }])
-}
-
-fn connected(role: &str, locked: bool, recording: bool) -> Value {
-    let me = json!({ "clientId": "c-me", "name": "M", "role": role, "user_ref": "u1" });
-    json!(["room-connected", {
-        "id": "room-1", "clientId": "c-me", "userList": [me, { "clientId": "c-par", "role": "participant" }], "user": me,
-        "room": { "name": "n", "conf_num": "1", "mute": false, "locked": locked },
-        "subscription": { "recording": recording }, "iceServers": [{ "credential": "canary" }],
-    }])
+    expected
 }
 
 #[tokio::test]
 async fn commands_go_out_as_the_vendor_sends_them() {
-    for (protocol, url) in [
+    for (protocol, url, destroyed) in [
         (
             Protocol::Eio3,
             "wss://edge.example/socket.io/?EIO=3&transport=websocket&X-Forwarded-Host=media.example%3A7443",
+            json!(["drop", { "all": true, "clients": null }]),
         ),
         (
             Protocol::Eio4,
             "wss://edge.example/v3/socket.io/?EIO=4&transport=websocket&X-Forwarded-Host=media.example%3A7443",
+            json!(["drop", { "all": true, "clients": null, "deleteRoom": false }]),
         ),
     ] {
+        let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
         let server = Scripted::new(protocol, friendly);
-        let (room, _events) = server.enter().await.unwrap();
-        assert_eq!(*server.urls.lock().unwrap(), [url]);
-        room.lock_room().await.unwrap();
-        room.hard_mute_room().await.unwrap();
-        room.hard_unmute_room().await.unwrap();
-        room.start_record().await.unwrap();
-        room.stop_record().await.unwrap();
+        let (room, _events) = server.enter_with(RoomOptions::new().clock(clock.clone())).await.unwrap();
+        assert_eq!(server.urls(), [url]);
+        let mut expected = every_command(&room).await;
+        server.pass(&clock, 21).await;
+        room.extend_conference_duration().await.unwrap();
+        expected.push(json!(["extendConferenceDuration", {}]));
+        room.destroy_room(DestroyRoom::new()).await.unwrap();
+        expected.push(destroyed);
+        room.leave_room().await.unwrap();
+        expected.push(json!(["drop", { "self": true }]));
         let frames = server.frames();
-        assert_eq!(
-            frames[1..],
-            [
-                json!(["lockRoom", true]),
-                json!(["room-muted", {}]),
-                json!(["room-unmuted", {}]),
-                json!(["startRecord", {}]),
-                json!(["stopRecord", {}]),
-            ]
-        );
+        assert_eq!(frames[1..], expected);
         let hello = &frames[0][1];
         assert_eq!((&frames[0][0], &hello["tokenId"]), (&json!("token"), &json!("canary")));
         assert_eq!(hello["roomMeta"]["settings"]["mode"], "group");
@@ -156,7 +128,32 @@ async fn commands_go_out_as_the_vendor_sends_them() {
         assert_eq!(hello["version"], if newer { "3.1.8" } else { "2.3.0" });
         assert_eq!(hello["singlePC"] == "subs" && hello["dataChannel"] == true, newer);
         assert_eq!(hello.get("singlePC").is_some(), newer);
+        assert_eq!(hello.get("isReconnecting"), None);
         assert!(!format!("{room:?} {:?}", room.state()).contains("canary"));
+    }
+}
+
+#[tokio::test]
+async fn what_only_the_newer_generation_knows() {
+    for (protocol, newer) in [(Protocol::Eio3, false), (Protocol::Eio4, true)] {
+        let server = Scripted::new(protocol, friendly);
+        let (room, _events) = server.enter().await.unwrap();
+        let role = room.switch_user_role(SwitchUserRole::new("c-par").role(Role::Viewer)).await;
+        let delete = room.destroy_room(DestroyRoom::new().delete_room(true)).await;
+        for (result, field) in [(role, "role"), (delete, "delete_room")] {
+            match result {
+                Ok(_) => assert!(newer, "{field}"),
+                Err(error) => {
+                    assert!(!newer && !error.was_sent(), "{error}");
+                    assert_eq!(error.violations().unwrap().first().unwrap().field, field);
+                }
+            }
+        }
+        let sent = [
+            json!(["switchUserRole", [{ "clientId": "c-par", "role": "viewer" }]]),
+            json!(["drop", { "all": true, "clients": null, "deleteRoom": true }]),
+        ];
+        assert_eq!(server.frames()[1..], sent[..if newer { 2 } else { 0 }]);
     }
 }
 
@@ -175,45 +172,167 @@ async fn a_command_may_follow_on_the_acknowledgement_of_another() {
     assert!(!room.lock_room().await.unwrap_err().was_sent());
 }
 
+/// The code of a refusal that was not sent.
+fn refused<T: std::fmt::Debug>(result: enablex::Result<T>) -> String {
+    let error = result.unwrap_err();
+    assert!(!error.was_sent() && error.attempts() == 0);
+    error.code().unwrap().into_owned()
+}
+
+/// A room of which this is known, as this role.
+async fn as_role(role: &'static str, facts: Value) -> (Scripted, Room) {
+    let server = Scripted::new(Protocol::Eio4, move |connection, frame| {
+        if frame[0] == "token" { entered(room(role, facts.clone())) } else { friendly(connection, frame) }
+    });
+    let (room, _events) = server.enter().await.unwrap();
+    (server, room)
+}
+
+#[tokio::test]
+async fn only_moderators_moderate() {
+    let (server, room) = as_role("participant", json!({})).await;
+    for result in [
+        room.lock_room().await,
+        room.unlock_room().await,
+        room.hard_mute_room().await,
+        room.hard_unmute_room().await,
+        room.hard_mute_audio(HardMuteAudio::new("c-par")).await,
+        room.hard_unmute_audio(HardUnmuteAudio::new("c-par")).await,
+        room.hard_mute_video(HardMuteVideo::new("c-par")).await,
+        room.hard_unmute_video(HardUnmuteVideo::new("c-par")).await,
+        room.start_record().await,
+        room.stop_record().await,
+        room.approve_awaited_user(ApproveAwaitedUser::new("c-wait")).await,
+        room.deny_awaited_user(DenyAwaitedUser::new("c-wait")).await,
+        room.switch_user_role(SwitchUserRole::new("c-par")).await,
+        room.drop_users(DropUsers::new(["c-par"])).await,
+        room.switch_room_mode(SwitchRoomMode::new(RoomMode::Lecture)).await,
+        room.destroy_room(DestroyRoom::new()).await,
+        room.enable_knock(EnableKnock::new(true)).await,
+        room.open_floor(OpenFloor::new(true)).await,
+        room.process_floor_request(ProcessFloorRequest::new("c-par", "grantFloor")).await,
+        room.invite_to_floor(InviteToFloor::new("c-par")).await,
+    ] {
+        assert_eq!(refused(result), "1168");
+    }
+    assert_eq!(refused(room.pin_users(PinUsers::new(["c-par"])).await), "1168");
+    assert_eq!(refused(room.add_spotlight_users(AddSpotlightUsers::new(["c-par"])).await), "1168");
+    let live = room.start_live_recording(StartLiveRecording::new()).await;
+    assert_eq!(refused(live), "7201");
+    assert_eq!(refused(room.stop_live_recording().await), "7036");
+    let rtmp = RtmpDetails::new("rtmp://a.example/live/k");
+    assert_eq!(refused(room.start_streaming(StartStreaming::new(rtmp)).await), "7008");
+    assert_eq!(refused(room.stop_streaming(StopStreaming::new()).await), "7044");
+    assert_eq!(server.frames().len(), 1);
+    room.send_message(SendMessage::new("hi")).await.unwrap();
+}
+
 #[tokio::test]
 async fn what_the_room_would_refuse_is_not_sent() {
-    fn participant(event: &str, argument: &Value) -> (Option<Value>, Vec<Value>) {
-        let (ack, _) = friendly(event, argument);
-        (ack, vec![connected("participant", false, true)])
-    }
-    fn locked_without_recording(event: &str, argument: &Value) -> (Option<Value>, Vec<Value>) {
-        let (ack, _) = friendly(event, argument);
-        (ack, vec![connected("moderator", true, false)])
-    }
-    let code = |result: enablex::Result<Ack>| {
-        let error = result.unwrap_err();
-        assert!(!error.was_sent() && error.attempts() == 0);
-        error.code().unwrap().into_owned()
-    };
-    let server = Scripted::new(Protocol::Eio4, participant);
-    let (room, _events) = server.enter().await.unwrap();
-    assert_eq!(code(room.lock_room().await), "1168");
-    assert_eq!(code(room.unlock_room().await), "1168");
-    assert_eq!(code(room.hard_mute_room().await), "1168");
-    assert_eq!(code(room.hard_unmute_room().await), "1168");
-    assert_eq!(code(room.start_record().await), "1168");
-    assert_eq!(code(room.stop_record().await), "1168");
+    let (server, room) = as_role("moderator", json!({ "locked": true })).await;
+    assert_eq!(refused(room.lock_room().await), "4121");
+    let mode = |mode| room.switch_room_mode(SwitchRoomMode::new(mode));
+    assert_eq!(refused(mode(RoomMode::Group).await), "1717");
+    let own = room.switch_user_role(SwitchUserRole::new("c-me")).await;
+    assert_eq!(refused(own), "1155");
+    let unknown = room.switch_user_role(SwitchUserRole::new("c-nobody")).await;
+    assert_eq!(refused(unknown), "1159");
     assert_eq!(server.frames().len(), 1);
-
-    let server = Scripted::new(Protocol::Eio4, locked_without_recording);
-    let (room, _events) = server.enter().await.unwrap();
-    assert_eq!(code(room.lock_room().await), "4121");
-    assert_eq!(code(room.start_record().await), "1170");
-    assert_eq!(code(room.stop_record().await), "1170");
+    mode(RoomMode::Lecture).await.unwrap();
+    assert_eq!(refused(mode(RoomMode::Lecture).await), "1716");
+    // Limits of pins are not sure enough to refuse.
+    room.pin_users(PinUsers::new((0..40).map(|n| format!("c-{n}")))).await.unwrap();
     room.close().await;
-    assert_eq!(code(room.unlock_room().await), "1163");
+    assert_eq!(refused(room.unlock_room().await), "1163");
+    assert_eq!(refused(room.send_message(SendMessage::new("hi")).await), "1163");
+
+    let (server, room) = as_role("moderator", json!({ "locked": false })).await;
+    assert_eq!(refused(room.unlock_room().await), "4121");
     assert_eq!(server.frames().len(), 1);
 }
 
 #[tokio::test]
+async fn recording_must_be_subscribed() {
+    let server = Scripted::new(Protocol::Eio3, |connection, frame| {
+        let mut reply = friendly(connection, frame);
+        for event in &mut reply.events {
+            event[1]["subscription"] = json!({ "recording": false });
+        }
+        reply
+    });
+    let (room, _events) = server.enter().await.unwrap();
+    assert_eq!(refused(room.start_record().await), "1170");
+    assert_eq!(refused(room.stop_record().await), "1170");
+    assert_eq!(server.frames().len(), 1);
+}
+
+#[tokio::test]
+async fn empty_ids_never_pass() {
+    let (server, room) = as_role("moderator", json!({})).await;
+    let code = |error: enablex::Error| {
+        assert!(!error.was_sent() && error.kind() == ErrorKind::InvalidInput);
+        let violation = error.violations().and_then(|v| v.first()).and_then(|v| v.code.clone());
+        violation.or_else(|| error.code()).unwrap().into_owned()
+    };
+    for id in ["", " "] {
+        assert_eq!(code(room.hard_mute_audio(HardMuteAudio::new(id)).await.unwrap_err()), "1155");
+        assert_eq!(code(room.approve_awaited_user(ApproveAwaitedUser::new(id)).await.unwrap_err()), "1155");
+        assert_eq!(code(room.switch_user_role(SwitchUserRole::new(id)).await.unwrap_err()), "1155");
+        assert_eq!(code(room.pin_users(PinUsers::new(["c-par", id])).await.unwrap_err()), "1155");
+        assert_eq!(code(room.drop_users(DropUsers::new([id])).await.unwrap_err()), "1155");
+        let message = SendMessage::new("hi").broadcast(false).clients(["c-par", id]);
+        assert_eq!(code(room.send_message(message).await.unwrap_err()), "1155");
+    }
+    let nobody: [&str; 0] = [];
+    assert_eq!(code(room.drop_users(DropUsers::new(nobody)).await.unwrap_err()), "1155");
+    assert_eq!(code(room.unpin_users(UnpinUsers::new(nobody)).await.unwrap_err()), "1155");
+    assert_eq!(server.frames().len(), 1);
+}
+
+/// What becomes of a command whose acknowledgement has these arguments.
+async fn acknowledged(arguments: Value) -> (Room, enablex::Result<enablex::LiveAck>) {
+    let server = Scripted::new(Protocol::Eio4, move |connection, frame| {
+        if frame[0] == "token" { friendly(connection, frame) } else { ack(arguments.clone()) }
+    });
+    let (room, _events) = server.enter().await.unwrap();
+    let result = room.start_live_recording(StartLiveRecording::new()).await;
+    (room, result)
+}
+
+#[tokio::test]
+async fn live_recordings_in_all_forms_of_acknowledgements() {
+    use enablex::LiveOutcome;
+    use enablex::room::LiveState;
+
+    let status =
+        |code: i64| json!({ "resultCode": code, "success": code == 0, "error": { "errorCode": code } });
+    for (arguments, outcome, state) in [
+        (json!([{ "status": status(0), "startedBy": "c-me" }]), LiveOutcome::Done, LiveState::On),
+        (json!(["success", { "status": status(0) }]), LiveOutcome::Done, LiveState::On),
+        (json!([]), LiveOutcome::Done, LiveState::On),
+        (json!(["error", { "status": status(7207) }]), LiveOutcome::Queued, LiveState::Queued),
+        (json!([null, { "status": status(7014) }]), LiveOutcome::Fallback, LiveState::Fallback),
+    ] {
+        let (room, result) = acknowledged(arguments.clone()).await;
+        assert_eq!(result.unwrap().outcome, outcome, "{arguments}");
+        assert_eq!(room.state().live_recording, Some(state), "{arguments}");
+    }
+    for arguments in [
+        json!(["error", { "status": status(7019) }]),
+        json!([null, { "result": 7019 }]),
+        json!([{ "result": "7019" }]),
+    ] {
+        let (room, result) = acknowledged(arguments.clone()).await;
+        let error = result.unwrap_err();
+        assert_eq!(error.code().as_deref(), Some("7019"), "{arguments}");
+        assert_eq!((error.kind(), room.state().live_recording), (ErrorKind::Conflict, None));
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_never_acknowledges_ends_with_the_deadline() {
-    fn silent(event: &str, argument: &Value) -> (Option<Value>, Vec<Value>) {
-        if event == "token" { friendly(event, argument) } else { (None, Vec::new()) }
+    fn silent(connection: usize, frame: &Value) -> Reply {
+        if frame[0] == "token" { friendly(connection, frame) } else { Reply::default() }
     }
     let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
     let server = Scripted::new(Protocol::Eio4, silent);
@@ -233,14 +352,14 @@ async fn a_server_that_never_acknowledges_ends_with_the_deadline() {
 
 #[tokio::test]
 async fn a_server_that_does_not_let_in() {
-    fn refuses(_: &str, _: &Value) -> (Option<Value>, Vec<Value>) {
-        (Some(json!(["error", { "result": 2102, "msg": "full" }])), Vec::new())
+    fn refuses(_: usize, _: &Value) -> Reply {
+        ack(json!(["error", { "result": 2102, "msg": "full" }]))
     }
-    fn forgets(_: &str, _: &Value) -> (Option<Value>, Vec<Value>) {
-        (Some(joined()), Vec::new())
+    fn forgets(_: usize, _: &Value) -> Reply {
+        ack(joined())
     }
-    fn drops(_: &str, _: &Value) -> (Option<Value>, Vec<Value>) {
-        (Some(joined()), vec![json!(["room-disconnected", { "reason": "over" }])])
+    fn drops(_: usize, _: &Value) -> Reply {
+        entered(json!(["room-disconnected", { "reason": "over" }]))
     }
     let error = Scripted::new(Protocol::Eio4, refuses).enter().await.unwrap_err();
     assert_eq!(
@@ -254,54 +373,6 @@ async fn a_server_that_does_not_let_in() {
     assert!(
         matches!(error.service(), Some(EnableXError::Room { code: None, message, .. }) if message == "over")
     );
-}
-
-#[tokio::test]
-async fn a_reader_that_is_too_slow_misses_the_oldest_events() {
-    fn chatty(event: &str, argument: &Value) -> (Option<Value>, Vec<Value>) {
-        if event == "token" {
-            return friendly(event, argument);
-        }
-        let events = (0..10).map(|i| json!(["user-connected", { "clientId": format!("c-{i}") }])).collect();
-        (Some(json!([{ "result": 0 }])), events)
-    }
-    let server = Scripted::new(Protocol::Eio4, chatty);
-    let (room, mut events) = server.enter_with(RoomOptions::new().event_queue(4)).await.unwrap();
-    room.lock_room().await.unwrap();
-    while room.state().participants.len() < 12 {
-        tokio::task::yield_now().await;
-    }
-    let RoomEvent::UserConnected(first) = events.recv().await.unwrap() else { panic!() };
-    assert_eq!(first.client_id.as_deref(), Some("c-6"));
-    assert_eq!(events.missed(), 7);
-}
-
-#[tokio::test]
-async fn events_end_with_the_room_even_if_the_server_keeps_the_connection() {
-    fn dropped(event: &str, argument: &Value) -> (Option<Value>, Vec<Value>) {
-        let (ack, events) = friendly(event, argument);
-        let over = json!(["room-disconnected", { "reason": "over" }]);
-        if event == "token" { (ack, events) } else { (ack, vec![over, connected("moderator", false, true)]) }
-    }
-    let server = Scripted::new(Protocol::Eio4, dropped);
-    let (room, mut events) = server.enter().await.unwrap();
-    room.hard_mute_room().await.unwrap();
-    let mut last = None;
-    while let Some(event) = events.recv().await {
-        last = Some(event);
-    }
-    let Some(RoomEvent::RoomDisconnected(over)) = last else { panic!("{last:?}") };
-    assert_eq!((over.reason.as_deref(), room.state().phase), (Some("over"), Phase::Closed));
-    assert_eq!(room.lock_room().await.unwrap_err().code().as_deref(), Some("1163"));
-}
-
-#[tokio::test]
-async fn a_queue_of_any_length_is_a_queue() {
-    for length in [0, usize::MAX] {
-        let server = Scripted::new(Protocol::Eio4, friendly);
-        let (_room, mut events) = server.enter_with(RoomOptions::new().event_queue(length)).await.unwrap();
-        assert!(matches!(events.recv().await, Some(RoomEvent::RoomConnected(_))));
-    }
 }
 
 /// What reaches a room's server on 127.0.0.1 when the client's endpoint is `endpoint`: the head of the handshake.
@@ -364,8 +435,8 @@ impl Connect for Unreachable {
 async fn patience(
     configure: impl FnOnce(enablex::ClientBuilder) -> enablex::ClientBuilder,
 ) -> (Duration, Duration) {
-    fn mute(_: &str, _: &Value) -> (Option<Value>, Vec<Value>) {
-        (None, Vec::new())
+    fn mute(_: usize, _: &Value) -> Reply {
+        Reply::default()
     }
     let clock = ManualClock::jumping(SystemTime::UNIX_EPOCH);
     let builder = enablex::Client::builder(enablex::Credentials::new("id", "key")).clock(clock);
@@ -387,88 +458,4 @@ async fn rooms_have_limits_of_their_own_unless_the_client_sets_some() {
     // The defaults of the Server API, but set by the user.
     let set = patience(|builder| builder.connect_timeout(seconds(5)).timeout(seconds(15))).await;
     assert_eq!(set, (seconds(5), seconds(15)));
-}
-
-/// The state after the given events.
-fn after(events: &[Value]) -> RoomState {
-    let mut state = RoomState::default();
-    for event in events {
-        let event = event.as_array().unwrap();
-        state.apply(&RoomEvent::read(event[0].as_str().unwrap(), &event[1..]));
-    }
-    state
-}
-
-#[test]
-fn the_state_follows_the_events_and_never_toggles() {
-    let start = connected("moderator", false, true);
-    let lock = json!(["roomManagementEvents", { "id": "room-locked", "msg": { "moderator": "c-x" } }]);
-    let unlock = json!(["roomManagementEvents", { "id": "room-unlocked" }]);
-    let with = |more: &[&Value]| after(&[&[&start], more].concat().into_iter().cloned().collect::<Vec<_>>());
-    assert_eq!(with(&[]).locked, Some(false));
-    assert_eq!(with(&[&lock, &lock]).locked, Some(true));
-    assert_eq!(with(&[&lock, &unlock, &unlock]).locked, Some(false));
-    assert_eq!(with(&[&json!(["room-muted", {}]), &json!(["room-muted"])]).muted, Some(true));
-    assert_eq!(with(&[]).recording, None);
-    assert_eq!(with(&[&json!(["room-record-on", { "moderatorId": "c-x" }])]).recording, Some(true));
-    assert_eq!(with(&[&json!(["room-disconnected", "over"])]).phase, Phase::Closed);
-    let over = with(&[&json!(["room-disconnected", "over"]), &start, &json!(["room-awaited", {}]), &lock]);
-    assert_eq!((over.phase, over.locked), (Phase::Closed, Some(false)));
-    assert_eq!(with(&[&json!(["user-disconnected", { "clientId": "c-par" }])]).participants.len(), 1);
-    assert_eq!(with(&[&json!(["user-disconnected", { "clientId": 7 }])]).participants.len(), 2);
-
-    let swap =
-        json!(["userRoleChanged", { "moderator": { "new": "c-par", "old": "c-me" }, "raisedHands": [] }]);
-    let state = with(&[&swap]);
-    assert_eq!(
-        (state.role, &state.participants["c-par"].role),
-        (Some(Role::Participant), &Some(Role::Moderator))
-    );
-    let newer = json!(["userRoleChanged", { "clientsInfo": [{ "clientId": "c-me", "role": { "new": "viewer", "old": "moderator" } }] }]);
-    assert_eq!(
-        with(&[&newer]).guard("lock_room").unwrap_err(),
-        with(&[&swap]).guard("lock_room").unwrap_err()
-    );
-}
-
-#[test]
-fn what_is_not_known_stops_nothing() {
-    let state = after(&[json!(["room-connected", { "user": { "clientId": "c", "role": "moderator" } }])]);
-    assert_eq!((state.locked, state.recording_subscribed), (None, None));
-    for operation in ["lock_room", "unlock_room", "start_record", "hard_mute_room"] {
-        state.guard(operation).unwrap();
-    }
-}
-
-#[test]
-fn events_in_their_outward_form() {
-    let show = |name: &str, args: Value| {
-        serde_json::to_value(RoomEvent::read(name, args.as_array().unwrap())).unwrap()
-    };
-    assert_eq!(
-        show("roomManagementEvents", json!([{ "id": "room-locked", "msg": { "moderator": "c" } }])),
-        json!({ "type": "room_locked", "moderator": "c" })
-    );
-    assert_eq!(show("room-muted", json!([])), json!({ "type": "room_muted", "moderator": null }));
-    assert_eq!(
-        show("room-awaited", json!([{ "event_type": "knock", "more": 1 }])),
-        json!({ "type": "room_awaited", "event_type": "knock" })
-    );
-    assert_eq!(
-        show("userRoleChanged", json!([{ "moderator": { "new": "a", "old": "b" } }])),
-        json!({ "type": "user_role_changed", "moderator": { "new": "a", "old": "b" }, "clients_info": [] })
-    );
-    // Kept as they came: new ones, and known ones that are not what they should be.
-    for (name, id, args) in [
-        ("newEvent", None, json!([1, { "id": 7 }])),
-        ("roomManagementEvents", Some("new-id"), json!([{ "id": "new-id", "msg": {} }])),
-        ("roomManagementEvents", Some("room-locked"), json!([{ "id": "room-locked", "msg": [] }])),
-        ("room-muted", None, json!([7])),
-        ("user-connected", None, json!([{ "name": "nobody" }])),
-    ] {
-        assert_eq!(
-            show(name, args.clone()),
-            json!({ "type": "unknown", "name": name, "id": id, "args": args })
-        );
-    }
 }

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
+use rtc_core::time::civil;
 use rtc_core::unix_seconds;
 use sha2::{Digest, Sha256};
 
@@ -47,18 +48,6 @@ pub(crate) fn rfc3339(at: SystemTime) -> String {
     let date = AmzDate::new(at);
     let part = |range| date.as_str().get(range).unwrap_or_default();
     format!("{}-{}-{}T{}:{}:{}Z", part(0..4), part(4..6), part(6..8), part(9..11), part(11..13), part(13..15))
-}
-
-/// The calendar day that is `days` after 1970-01-01 (proleptic Gregorian, by eras of 400 years from a March).
-fn civil(days: u64) -> (u64, u64, u64) {
-    let z = days + 719_468;
-    let (era, of_era) = (z / 146_097, z % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
-    (year, month, of_year - (153 * from_march + 2) / 5 + 1)
 }
 
 /// Appends bytes as lower-case hexadecimal digits.

@@ -53,6 +53,13 @@ const CONNECT: &str = "Connects to a channel, prints its events as JSON lines, a
     {\"send\":\"offer\",\"sdp\":\"..\"}, answer, ice_candidate, with recipient_client_id and correlation_id. Ends with \
     the input or with an interrupt.";
 
+/// What a conversation with a room does on the command line.
+const ROOM: &str = "Enters a room, prints its events as JSON lines, and does what it reads from stdin: \
+    {\"command\":\"lock_room\"}, {\"command\":\"pin_users\",\"client_ids\":[\"c1\"],\"id\":1}, any command of a room, state, \
+    help and quit; each is answered by a line with ack, state, help or error, the command and the id. Commands do not \
+    wait for each other: where one builds on another, wait for the answer. On a terminal and with --output text also in \
+    plain words (pin-users client_ids=c1,c2), and answered so. Ends with the input, with an interrupt or with the room.";
+
 /// The commands of a provider that are other words for its operations.
 fn conveniences(provider: &str, command: Command) -> Command {
     match provider {
@@ -66,6 +73,10 @@ fn conveniences(provider: &str, command: Command) -> Command {
                 .subcommand(operation_command("rpc".into(), call, Some("method")))
                 .subcommand(operation_command("methods".into(), methods, None))
         }
+        "enablex" => match catalogue::find(provider, "connect_room") {
+            Some(connect) => command.subcommand(operation_command("room".into(), connect, None).about(ROOM)),
+            None => command,
+        },
         "kvs-signaling" => {
             let (Some(presign), Some(connect)) = (
                 catalogue::find(provider, "presign_connect_as_viewer"),
@@ -95,6 +106,7 @@ pub fn resolve(provider: &str, command: &str, matches: &ArgMatches) -> Option<&'
     let name = match (provider, command) {
         ("sora-rpc", "rpc") => "call".to_owned(),
         ("sora-rpc", "methods") => "rpc_methods".to_owned(),
+        ("enablex", "room") => "connect_room".to_owned(),
         ("kvs-signaling", "presign") => {
             format!("presign_connect_as_{}", matches.get_one::<String>("role")?)
         }
@@ -194,7 +206,7 @@ pub fn input(operation: &OperationDoc, matches: &ArgMatches) -> Result<Value, Ou
 
 /// A flag's text as the field wants it: JSON where the field holds JSON, text otherwise (numbers and
 /// booleans are read from text).
-fn flag_value(field: &FieldDoc, text: &str) -> Value {
+pub(crate) fn flag_value(field: &FieldDoc, text: &str) -> Value {
     let json = matches!(field.ty.trim_matches(['[', ']']), "json" | "object");
     let parsed = if json { serde_json::from_str(text).ok() } else { None };
     parsed.unwrap_or_else(|| Value::String(text.to_owned()))
@@ -247,6 +259,7 @@ mod tests {
             ("rtc sora-rpc rpc-methods", "rpc_methods"),
             ("rtc kvs-signaling presign --role master", "presign_connect_as_master"),
             ("rtc kvs-signaling presign --role viewer --client-id v", "presign_connect_as_viewer"),
+            ("rtc enablex room --token t", "connect_room"),
             ("rtc kvs-signaling connect --role master", "connect_as_master"),
             ("rtc kvs-signaling connect --role viewer --client-id v", "connect_as_viewer"),
         ] {

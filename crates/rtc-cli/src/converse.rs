@@ -2,12 +2,17 @@
 
 use serde_json::Value;
 
+use crate::catalogue::OperationDoc;
 use crate::outcome::{Outcome, Run};
+use crate::providers::{enablex, kvs_signaling};
 
-/// Connects to a channel of Kinesis Video Streams: prints its events on stdout and sends what it reads from stdin.
-pub async fn run(operation: &str, input: Value, run: &Run) -> Outcome {
+/// Connects to a channel of Kinesis Video Streams or enters a room of EnableX: prints the events on stdout and does what
+/// it reads from stdin; a room also in plain words, where it is for people.
+pub async fn run(operation: &OperationDoc, input: Value, run: &Run, people: bool) -> Outcome {
     let lines = tokio::io::BufReader::new(tokio::io::stdin());
-    let interrupt = tokio::signal::ctrl_c();
-    crate::providers::kvs_signaling::converse(operation, input, run, lines, std::io::stdout(), interrupt)
-        .await
+    let (out, interrupt) = (std::io::stdout(), tokio::signal::ctrl_c());
+    match operation.provider {
+        "enablex" => enablex::converse(input, run, people, lines, out, interrupt).await,
+        _ => kvs_signaling::converse(operation.name, input, run, lines, out, interrupt).await,
+    }
 }

@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::ArgMatches;
+use clap::parser::ValueSource;
 use rtc_cli::catalogue::{self, OperationDoc};
 use rtc_cli::{Outcome, Run, args, batch, converse, emulate, options, tour};
 use serde_json::{Map, Value};
@@ -61,11 +62,11 @@ fn is_json(matches: &ArgMatches) -> bool {
     matches.get_one::<String>("output").is_some_and(|o| o == "json")
 }
 
-async fn one(provider: &str, operation: &str, matches: &ArgMatches) -> ExitCode {
-    let outcome = match args::resolve(provider, operation, matches) {
+async fn one(provider: &str, command: &str, matches: &ArgMatches) -> ExitCode {
+    let outcome = match args::resolve(provider, command, matches) {
         Some(operation) => match prepare(operation, matches) {
-            Ok((input, run)) if is_conversation(operation) => {
-                let outcome = converse::run(operation.name, input, &run).await;
+            Ok((input, run)) if is_conversation(command, operation) => {
+                let outcome = converse::run(operation, input, &run, is_for_people(matches)).await;
                 if outcome.is_ok() {
                     // Its result are the events.
                     return ExitCode::SUCCESS;
@@ -75,7 +76,7 @@ async fn one(provider: &str, operation: &str, matches: &ArgMatches) -> ExitCode 
             Ok((input, run)) => batch::run(provider, operation.name, input, &run).await,
             Err(outcome) => outcome,
         },
-        None => Outcome::usage("operation", format!("{provider} has no operation {operation:?}")),
+        None => Outcome::usage("operation", format!("{provider} has no operation {command:?}")),
     };
     let code = ExitCode::from(outcome.exit_code());
     let written =
@@ -84,8 +85,20 @@ async fn one(provider: &str, operation: &str, matches: &ArgMatches) -> ExitCode 
 }
 
 /// Whether a command prints what happens until it is ended.
-fn is_conversation(operation: &OperationDoc) -> bool {
-    operation.provider == "kvs-signaling" && operation.name.starts_with("connect_as_")
+fn is_conversation(command: &str, operation: &OperationDoc) -> bool {
+    match operation.provider {
+        "kvs-signaling" => operation.name.starts_with("connect_as_"),
+        "enablex" => command == "room",
+        _ => false,
+    }
+}
+
+/// Whether a conversation is in plain words: as told, otherwise where somebody types.
+fn is_for_people(matches: &ArgMatches) -> bool {
+    match matches.value_source("output") {
+        Some(ValueSource::CommandLine) => !is_json(matches),
+        _ => std::io::stdin().is_terminal(),
+    }
 }
 
 fn prepare(operation: &'static OperationDoc, matches: &ArgMatches) -> Result<(Value, Run), Outcome> {

@@ -10,8 +10,11 @@ use crate::outcome::{Outcome, Run};
 
 /// The options of every provider, and those of one.
 const COMMON: &[&str] = &["timeout_ms", "retry"];
-const OWN: &[(&str, &[&str])] =
-    &[("mediasfu", &["server", "origin"]), ("enablex", &["protocol"]), ("sora-rpc", &["via"])];
+const OWN: &[(&str, &[&str])] = &[
+    ("mediasfu", &["server", "origin"]),
+    ("enablex", &["protocol", "recording_host", "file"]),
+    ("sora-rpc", &["via"]),
+];
 
 /// Reads the options into a run. An option that is not the provider's is refused, not ignored.
 ///
@@ -49,6 +52,10 @@ fn read(name: &str, value: &Value, run: &mut Run) -> Result<(), (Rule, String)> 
         "retry" => {
             let retry = value.as_bool();
             run.no_retry = !retry.ok_or_else(|| (Rule::Pattern, "must be true or false".to_owned()))?;
+        }
+        "recording_host" | "file" => {
+            let text = value.as_str().filter(|text| !text.is_empty());
+            text.ok_or_else(|| (Rule::Pattern, "must be a text that is not empty".to_owned()))?;
         }
         "server" => one_of(&["cloud", "community"])?,
         "protocol" => one_of(&["eio3", "eio4"])?,

@@ -3,7 +3,7 @@
 use crate::input::Input;
 use crate::outcome::{Outcome, Run};
 
-mod enablex;
+pub(crate) mod enablex;
 pub(crate) mod kvs_signaling;
 mod mediasfu;
 mod opentok;

@@ -90,12 +90,13 @@ impl Clock for SharedClock {
 /// `None` means that the time ran out; the future is dropped then.
 pub async fn timeout<F: Future>(clock: &impl Clock, duration: Duration, future: F) -> Option<F::Output> {
     let mut future = std::pin::pin!(future);
-    let mut sleep = clock.sleep(duration);
+    // Made when it is needed: what is ready at once, as a step of a store in memory, costs no timer.
+    let mut sleep = None;
     std::future::poll_fn(|cx| {
         if let std::task::Poll::Ready(output) = future.as_mut().poll(cx) {
             return std::task::Poll::Ready(Some(output));
         }
-        sleep.as_mut().poll(cx).map(|()| None)
+        sleep.get_or_insert_with(|| clock.sleep(duration)).as_mut().poll(cx).map(|()| None)
     })
     .await
 }

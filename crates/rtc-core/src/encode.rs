@@ -256,6 +256,14 @@ impl JsonObject {
     }
 }
 
+/// A value as JSON, secrets in clear: for the messages of a live connection.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn json_value<T: Serialize + ?Sized>(value: &T) -> Result<serde_json::Value, EncodeError> {
+    serde_json::to_value(Revealed(value)).map_err(|error| EncodeError::new(error.to_string()))
+}
+
 /// A form body (`application/x-www-form-urlencoded`). Its `Debug` shows no content.
 #[derive(Default)]
 pub struct FormBody(String);

@@ -20,6 +20,7 @@ mod secret;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod time;
 #[cfg(feature = "tracing")]
 mod trace;
 pub mod transport;

@@ -72,7 +72,8 @@ impl RetryPolicy {
     }
 
     /// The pause before the attempt that follows `attempts` failed ones.
-    pub(crate) fn pause(&self, attempts: u32, floor: Option<Duration>) -> Duration {
+    #[must_use]
+    pub fn pause(&self, attempts: u32, floor: Option<Duration>) -> Duration {
         let ceiling = self.base.saturating_mul(1 << attempts.saturating_sub(1).min(16)).min(self.cap);
         let drawn = ceiling.mul_f64(fastrand::f64());
         floor.map_or(drawn, |floor| floor.saturating_add(drawn))

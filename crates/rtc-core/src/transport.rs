@@ -151,6 +151,11 @@ impl Body {
         }
     }
 
+    /// The next piece; `None` at the end.
+    pub async fn next(&mut self) -> Option<Result<Bytes, TransportError>> {
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+    }
+
     /// Reads the whole body.
     ///
     /// # Errors
@@ -165,7 +170,7 @@ impl Body {
         }
         let mut first: Option<Bytes> = None;
         let mut all = BytesMut::new();
-        while let Some(piece) = std::future::poll_fn(|cx| Pin::new(&mut self).poll_next(cx)).await {
+        while let Some(piece) = self.next().await {
             let piece = piece?;
             let read = (all.len() + first.as_ref().map_or(0, Bytes::len) + piece.len()) as u64;
             if read > limit {

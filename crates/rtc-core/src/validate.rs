@@ -1,6 +1,7 @@
 //! Validation that reports every violation at once, before any byte is sent.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 
 pub mod pattern;
@@ -242,8 +243,10 @@ impl Checks {
         max: Option<T>,
         code: Option<&'static str>,
     ) {
-        let low = min.as_ref().is_some_and(|m| value < *m);
-        let high = max.as_ref().is_some_and(|m| value > *m);
+        // What cannot be compared, as a NaN, is outside.
+        let is = |limit: &T, wanted| value.partial_cmp(limit).is_none_or(|order| order == wanted);
+        let low = min.as_ref().is_some_and(|min| is(min, Ordering::Less));
+        let high = max.as_ref().is_some_and(|max| is(max, Ordering::Greater));
         if low || high {
             self.report(field, Rule::Range, code, bounds("must be", min, max, ""));
         }

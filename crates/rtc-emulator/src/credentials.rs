@@ -40,8 +40,19 @@ pub const KVS_CHANNEL_ARN: &str =
 pub const ENABLEX_APP_ID: &str = "5f0123456789abcdef012345";
 /// EnableX application key.
 pub const ENABLEX_APP_KEY: &str = "emulatorApplicationKeyEmulator000";
+/// EnableX user for the download of recordings.
+pub const ENABLEX_RECORDING_USER: &str = "recordings";
+/// EnableX password for the download of recordings.
+pub const ENABLEX_RECORDING_PASSWORD: &str = "emulatorRecordingPassword";
+/// EnableX user of webhooks.
+pub const ENABLEX_WEBHOOK_USER: &str = "webhooks";
+/// EnableX password of webhooks.
+pub const ENABLEX_WEBHOOK_PASSWORD: &str = "emulatorWebhookPassword";
 /// Sora channel that always exists.
 pub const SORA_CHANNEL_ID: &str = "emulator";
+
+#[cfg(feature = "enablex")]
+pub use crate::enablex::EnablexAccess;
 
 /// Declares one provider's access: where it is and what to sign in with.
 macro_rules! access {
@@ -71,12 +82,6 @@ macro_rules! access {
     };
 }
 
-access!("enablex", EnablexAccess, "How to reach the emulated EnableX.", "/video/v2", {
-    /// Application id.
-    app_id = ENABLEX_APP_ID;
-    /// Application key.
-    app_key = ENABLEX_APP_KEY;
-});
 access!("sora-rpc", SoraAccess, "How to reach the emulated Sora.", "", {
     /// Channel that always exists.
     channel_id = SORA_CHANNEL_ID;

@@ -216,6 +216,14 @@ impl Emulator {
         KvsAccess { http, https, provider }
     }
 
+    /// URL and credentials of EnableX, and what can be done to its rooms.
+    #[cfg(feature = "enablex")]
+    pub fn enablex(&self) -> EnablexAccess {
+        let (http, https) = (self.shared().http.clone(), self.shared().https.clone());
+        let provider = self.server.providers.iter().find(|provider| provider.name() == "enablex").cloned();
+        EnablexAccess { http, https, provider }
+    }
+
     /// URLs and credentials of MediaSFU, and the waiting rooms of its meetings.
     #[cfg(feature = "mediasfu")]
     pub fn mediasfu(&self) -> MediasfuAccess {
@@ -224,7 +232,6 @@ impl Emulator {
         MediasfuAccess { http, https, provider }
     }
 
-    access!("enablex", enablex, EnablexAccess, "URL and credentials of EnableX.");
     access!("sora-rpc", sora, SoraAccess, "URLs of Sora.");
 
     /// Base URL of the plain listener; the management API is under `/_emulator/`.

@@ -1,13 +1,27 @@
-//! EnableX: the Video Server API under `/video/v2` and the rooms over Socket.IO, both protocol generations.
+//! EnableX: the Video Server API under `/video/v2`, the rooms over Socket.IO in both protocol generations, the files of
+//! their sessions, and webhooks that are really posted.
+//!
+//! What nobody has documented is as a strict service would do it, and said where it is done.
 
+mod access;
 mod api;
+mod commands;
+mod delivery;
+mod entrance;
+mod files;
 mod hub;
+mod lifetime;
+mod live;
+mod manage;
+mod reports;
+mod room;
 mod signaling;
+mod turn;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, request::Parts};
+use http::{Method, Request, Response, StatusCode, request::Parts};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
@@ -20,6 +34,7 @@ use crate::{
     socketio::Mount,
     spec::Route,
 };
+pub use access::EnablexAccess;
 use hub::Hub;
 
 /// Where the API is mounted; the older samples use the other two.
@@ -53,19 +68,27 @@ impl Provider for EnableX {
     }
 
     fn route(&self, parts: &Parts) -> Option<(&'static Route, Params)> {
-        // The samples write `/rooms/`, the documentation `/rooms`.
+        // The samples write `/rooms/`, the documentation `/rooms`; `/dialin/` is documented so.
         let path = parts.uri.path();
         let path = PREFIXES.iter().find_map(|prefix| path.strip_prefix(prefix))?.trim_end_matches('/');
-        match_route(ROUTES, parts.method.as_str(), path)
+        let method = parts.method.as_str();
+        match_route(ROUTES, method, path).or_else(|| match_route(ROUTES, method, &format!("{path}/")))
     }
 
     fn claims(&self, parts: &Parts) -> Option<Claim> {
-        (self.older.holds(parts.uri.path()) || self.newer.holds(parts.uri.path()))
-            .then_some(Claim::Raw("connect_room"))
+        let path = parts.uri.path();
+        if path.starts_with(files::BASE) {
+            return Some(Claim::Handle("download_recording"));
+        }
+        (self.older.holds(path) || self.newer.holds(path)).then_some(Claim::Raw("connect_room"))
     }
 
     fn handle(&self, exchange: Exchange) -> BoxFuture<'_, Response<Full<Bytes>>> {
         Box::pin(async move {
+            self.hub.settle();
+            if exchange.operation == "download_recording" {
+                return files::answer(&self.hub.lock(), &exchange);
+            }
             api::answer(&self.hub, &exchange).unwrap_or_else(|refusal| {
                 let id = self.hub.shared.ids.uuid();
                 json(refusal.status(), &refusal.body(&id))
@@ -79,6 +102,7 @@ impl Provider for EnableX {
     }
 
     fn state(&self) -> Value {
+        self.hub.settle();
         self.hub.state()
     }
 
@@ -88,6 +112,10 @@ impl Provider for EnableX {
 
     fn seed(&self, state: Value) -> Result<(), String> {
         self.hub.seed(&state)
+    }
+
+    fn manage(&self, method: &Method, path: &str, body: &Value) -> Option<(StatusCode, Value)> {
+        manage::call(&self.hub, method, path, body)
     }
 }
 
@@ -100,6 +128,11 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    /// Of what is wrong and has no number.
+    fn invalid(message: impl Into<String>) -> Self {
+        Self::Name(StatusCode::UNPROCESSABLE_ENTITY, "VALIDATION_ERROR", message.into())
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::Number(..) => StatusCode::OK,

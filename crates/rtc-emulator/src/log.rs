@@ -197,7 +197,9 @@ fn is_secret(name: &str) -> bool {
         "publicurl",
     ];
     let alike = || PARTS.iter().any(|part| name.contains(part));
-    name.ends_with("key") || name.ends_with("cookie") || SPECIFIED.contains(&name) || alike()
+    // Of a room that people dial in to, and of a call that is to be returned.
+    let pin = matches!(name.as_str(), "pin" | "callbackpin");
+    pin || name.ends_with("key") || name.ends_with("cookie") || SPECIFIED.contains(&name) || alike()
 }
 
 /// Whether a value is a token whatever its member is called: a JWT, an OpenTok token.

@@ -27,6 +27,8 @@ pub(crate) struct Mount {
 impl Mount {
     pub(crate) fn new(path: &'static str) -> Self {
         let builder = SocketIo::builder().req_path(path).transports([TransportType::Websocket]);
+        // What finds no place is dropped, and a full room has much to tell to everybody at once.
+        let builder = builder.max_buffer_size(4096);
         let (service, io) = builder.build_svc();
         let service: Service = Box::new(move |request| {
             let answer = hyper::service::Service::call(&service, request);

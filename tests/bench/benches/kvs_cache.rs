@@ -51,7 +51,7 @@ async fn measure(address: &str) -> Outcome<()> {
                         black_box(map.get(black_box(&key)).cloned());
                     }
                     1 => {
-                        let missed = async || Err(kvs_signaling::rtc_core::AuthError::new("no hit").into());
+                        let missed = async || Err(rtc_core::AuthError::new("no hit").into());
                         black_box(client.ice_cache().get(black_box(&key), missed).await?);
                     }
                     _ => drop(black_box(client.ice_servers(black_box(request())).await?)),

@@ -238,11 +238,16 @@ fn default_value(spec: &Spec, field: &Field) -> String {
 fn nested(out: &mut String, spec: &Spec, s: &Struct) {
     doc(out, &s.doc);
     let name = s.name.as_ref();
+    let private = s.fields.iter().any(is_private);
+    let debug = if private { "" } else { "Debug, " };
     let _ = writeln!(
         out,
-        "#[derive(Debug, Clone, PartialEq, serde::Serialize)]\n#[non_exhaustive]\npub struct {name} {{"
+        "#[derive({debug}Clone, PartialEq, serde::Serialize)]\n#[non_exhaustive]\npub struct {name} {{"
     );
     struct_fields(out, &s.fields, |field| {
+        if field.flatten {
+            return "#[serde(flatten)]\n".to_owned();
+        }
         let mut attributes = vec![format!("rename = {:?}", field.wire.as_ref())];
         match shape(field) {
             Shape::Optional => attributes.push("skip_serializing_if = \"Option::is_none\"".into()),
@@ -265,6 +270,9 @@ fn nested(out: &mut String, spec: &Spec, s: &Struct) {
         let _ = writeln!(out, "#[serde(rename = {0:?})] {1}: &'static str,", constant.wire, fixed(constant));
     }
     out.push_str("}\n");
+    if private {
+        discreet_debug(out, name, &s.fields);
+    }
     constructor(out, spec, name, &s.fields, &s.constants);
     let _ = writeln!(out, "impl {name} {{ pub(crate) fn check(&self, checks: &mut Checks) {{");
     checks(out, spec, &s.fields, &s.rules);

@@ -199,8 +199,15 @@ pub struct Operation {
     /// Members that never change.
     #[serde(default)]
     pub constants: Vec<Constant>,
-    /// The arguments of a command, as JSON text.
+    /// The arguments of a command, as JSON text, in which `"$name"` stands for the value of a field.
     pub args: Option<String>,
+    /// The function of `crate` that makes the arguments of a command, where a template does not do.
+    pub args_fn: Option<String>,
+    /// Whether the body of the answer is given piece by piece.
+    #[serde(default)]
+    pub streamed: bool,
+    /// What a command is refused with here to everybody but moderators.
+    pub moderators: Option<i64>,
     #[serde(default, rename = "field")]
     pub fields: Vec<Field>,
     #[serde(default, rename = "rule")]
@@ -283,6 +290,9 @@ pub struct Field {
     /// What stands before the value of a header.
     #[serde(default)]
     pub prefix: String,
+    /// What stands behind it.
+    #[serde(default)]
+    pub suffix: String,
     /// A list that is sent when it is empty, too.
     #[serde(default)]
     pub always: bool,

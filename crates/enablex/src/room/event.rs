@@ -1,15 +1,42 @@
 //! What a room tells its clients.
 
+mod floor;
+mod media;
+mod people;
+mod recording;
+mod session;
+mod wire;
+
 use std::fmt;
 
-use rtc_core::wire::{As, Items, Lenient};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::operation::Role;
+pub use self::floor::{FloorChange, Hand};
+pub use self::media::{ActiveTalkers, DialState, GenericEvent, Message, Talker};
+pub use self::people::{
+    Awaited, AwaitedUser, ClientRole, Participant, RoleChange, RoleManagement, RoleSwap, UserMute, UserUpdate,
+};
+pub use self::recording::{LiveChange, LiveData, LiveNotification, RecordChange};
+pub use self::session::{
+    BreakoutRoom, Disconnected, Extended, LockChange, ModeChange, MuteChange, PeopleChange, Reconnected,
+    Reconnecting, RemainingDuration, RoomChange, RoomData, RoomFacts, RoomMeta, RoomSettingsFacts,
+    RoomSnapshot, WaitRoomDisabled,
+};
 
-/// An event of a room.
+/// A free value of the service or of a user. [`Debug`] does not show it: nobody knows what is in it.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Content(pub Value);
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Content(..)")
+    }
+}
+
+/// An event of a room. Serialised, `type` is the event's name on the wire, or the `id` that it carries, in snake case.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -20,12 +47,23 @@ pub enum RoomEvent {
     RoomAwaited(Awaited),
     /// The room is over for you: it ended, you were dropped, or the connection broke.
     RoomDisconnected(Disconnected),
+    /// The connection broke, and this client tries to come back. Told by this client, not by the room.
+    RoomReconnecting(Reconnecting),
+    /// This client is back in the room, under a new id. Told by this client, not by the room.
+    RoomReconnected(Reconnected),
     /// Somebody came.
     UserConnected(Participant),
     /// Somebody left.
     UserDisconnected(Participant),
+    /// Somebody switched the microphone or the camera on or off.
+    UserUpdated(UserUpdate),
+    /// Somebody waits in front of the room. Told to moderators.
+    UserAwaited(AwaitedUser),
     /// The roles of users have changed.
     UserRoleChanged(RoleChange),
+    /// Something else about roles; newer protocol generation only, its form is not documented.
+    #[serde(rename = "user_role_management_events")]
+    UserRoleManagement(RoleManagement),
     /// The room was locked.
     RoomLocked(LockChange),
     /// The room was unlocked.
@@ -34,161 +72,87 @@ pub enum RoomEvent {
     RoomMuted(MuteChange),
     /// Participants may unmute themselves again.
     RoomUnmuted(MuteChange),
+    /// A user's microphone was muted by a moderator.
+    HardmuteUserAudio(UserMute),
+    /// A user may unmute the microphone again.
+    HardunmuteUserAudio(UserMute),
+    /// A user's camera was switched off by a moderator.
+    HardmuteUserVideo(UserMute),
+    /// A user may switch the camera on again.
+    HardunmuteUserVideo(UserMute),
     /// The recording has started.
     RoomRecordOn(RecordChange),
     /// The recording has ended.
     RoomRecordOff(RecordChange),
+    /// The live recording has started.
+    RoomLiveRecordingOn(LiveChange),
+    /// The live recording has ended.
+    RoomLiveRecordingOff(LiveChange),
+    /// The live recording has failed.
+    RoomLiveRecordingFailed(LiveChange),
+    /// The parameters of the live recording have changed.
+    RoomLiveRecordingUpdated(LiveChange),
+    /// How the live recording stands.
+    #[serde(rename = "on_live_recording_notification")]
+    LiveRecordingNotification(LiveNotification),
+    /// How streaming stands.
+    #[serde(rename = "on_streaming_notification")]
+    StreamingNotification(LiveNotification),
+    /// The room was switched to another mode. Which one, the service does not tell.
+    RoomSwitched(ModeChange),
+    /// Who talks has changed.
+    ActiveTalkersUpdated(ActiveTalkers),
+    /// Who is pinned has changed.
+    UpdatePinUsers(PeopleChange),
+    /// Who is in the spotlight has changed.
+    SpotlightUsers(PeopleChange),
+    /// Newcomers must be let in from now on.
+    KnockEnabled(RoomChange),
+    /// Newcomers come in without being let in.
+    KnockDisabled(RoomChange),
+    /// Participants may speak without asking for the floor.
+    FloorOpened(RoomChange),
+    /// Participants must ask for the floor.
+    FloorClosed(RoomChange),
+    /// The moderator whom everybody waited for has come; who is in the room.
+    WaitRoomDisabled(WaitRoomDisabled),
+    /// A breakout room was made.
+    BreakoutRoomCreated(BreakoutRoom),
+    /// The session ends soon; a window for its extension is open.
+    ConferenceRemainingDuration(RemainingDuration),
+    /// The session was extended. Unsure: only the name of the callback of the mobile libraries is known.
+    ConferenceExtended(Extended),
+    /// A participant asks for the floor.
+    FloorRequested(FloorChange),
+    /// A participant asks no longer.
+    FloorCancelled(FloorChange),
+    /// A participant has finished.
+    FloorFinished(FloorChange),
+    /// A participant does not follow the invitation.
+    FloorRejected(FloorChange),
+    /// A participant follows the invitation.
+    FloorAccepted(FloorChange),
+    /// A moderator invites to the floor.
+    InviteToFloor(FloorChange),
+    /// A moderator takes the invitation back.
+    CancelFloorInvite(FloorChange),
+    /// A moderator grants the floor.
+    FloorGranted(FloorChange),
+    /// A moderator denies the floor.
+    FloorDenied(FloorChange),
+    /// A moderator takes the floor back.
+    FloorReleased(FloorChange),
+    /// A message of somebody in the room.
+    #[serde(rename = "on_data_stream_to_room")]
+    Message(Message),
+    /// Something of the service, told apart by its id.
+    #[serde(rename = "generic_events")]
+    Generic(GenericEvent),
+    /// How an outbound call stands; its form is not documented.
+    #[serde(rename = "dial_state_events")]
+    DialState(DialState),
     /// An event that this version does not know, as it came.
     Unknown(UnknownEvent),
-}
-
-/// What a room is like when you come in.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all(deserialize = "camelCase"))]
-#[non_exhaustive]
-pub struct RoomSnapshot {
-    /// The room's id.
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    pub id: Option<String>,
-    /// Your own id in the room.
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    pub client_id: Option<String>,
-    /// You.
-    pub user: Option<Participant>,
-    /// Everybody in the room, you included.
-    #[serde(deserialize_with = "As::<Items<rtc_core::wire::Same>>::deserialize")]
-    pub user_list: Vec<Participant>,
-    /// The room.
-    pub room: Option<RoomFacts>,
-    /// What the room's subscription covers, by feature.
-    pub subscription: Option<Map<String, Value>>,
-}
-
-/// What is known of a room.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-#[non_exhaustive]
-pub struct RoomFacts {
-    /// Its name.
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    pub name: Option<String>,
-    /// Your own reference to the owner.
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    pub owner_ref: Option<String>,
-    /// The number of the session: reports and archives are found by it.
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    pub conf_num: Option<String>,
-    /// Whether nobody can enter any more.
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    pub locked: Option<bool>,
-    /// Whether all participants are muted.
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    pub mute: Option<bool>,
-}
-
-/// Somebody in a room.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-#[non_exhaustive]
-pub struct Participant {
-    /// The id in the room.
-    #[serde(rename(deserialize = "clientId"), deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    pub client_id: Option<String>,
-    /// The name that the others see.
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    pub name: Option<String>,
-    /// What the user may do.
-    pub role: Option<Role>,
-    /// Your own reference to the user.
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    pub user_ref: Option<String>,
-}
-
-/// Why you wait.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-#[non_exhaustive]
-pub struct Awaited {
-    /// `knock`: a moderator has to let you in.
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    pub event_type: Option<String>,
-}
-
-/// Why a room is over.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-#[non_exhaustive]
-pub struct Disconnected {
-    /// The reason, where one is known.
-    #[serde(alias = "cause", deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    pub reason: Option<String>,
-}
-
-/// Who locked or unlocked a room.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-#[non_exhaustive]
-pub struct LockChange {
-    /// The moderator's client id.
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    pub moderator: Option<String>,
-}
-
-/// Who muted or unmuted a room.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-#[non_exhaustive]
-pub struct MuteChange {
-    /// The moderator's client id.
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    pub moderator: Option<String>,
-}
-
-/// Who started or stopped a recording.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all(deserialize = "camelCase"))]
-#[non_exhaustive]
-pub struct RecordChange {
-    /// The moderator's client id.
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    pub moderator_id: Option<String>,
-}
-
-/// Whose role has changed: the older protocol generation names the moderators, the newer one the clients.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all(deserialize = "camelCase"))]
-#[non_exhaustive]
-pub struct RoleChange {
-    /// The client ids of the new and the former moderator.
-    pub moderator: Option<RoleSwap>,
-    /// The clients whose role has changed.
-    #[serde(deserialize_with = "As::<Items<rtc_core::wire::Same>>::deserialize")]
-    pub clients_info: Vec<ClientRole>,
-}
-
-/// A value before and after a change.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-#[non_exhaustive]
-pub struct RoleSwap {
-    /// The new one.
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    pub new: Option<String>,
-    /// The former one.
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    pub old: Option<String>,
-}
-
-/// The roles of a client before and after a change.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all(deserialize = "camelCase"))]
-#[non_exhaustive]
-pub struct ClientRole {
-    /// The client's id.
-    #[serde(deserialize_with = "As::<Option<Lenient>>::deserialize")]
-    pub client_id: Option<String>,
-    /// Its roles.
-    pub role: RoleSwap,
 }
 
 /// An event that this version does not know.
@@ -214,20 +178,19 @@ impl fmt::Debug for UnknownEvent {
     }
 }
 
-/// Under this name come many events, told apart by their `id`.
-const COLLECTIVE: &str = "roomManagementEvents";
-
 impl RoomEvent {
     /// Reads an event. One that is not known, or whose content is not what it should be, is kept as it came.
     #[must_use]
     pub fn read(name: &str, args: &[Value]) -> Self {
         let first = args.first().unwrap_or(&Value::Null);
         let id = first.get("id").and_then(Value::as_str);
-        let known = if name == COLLECTIVE {
-            let message = first.get("msg").unwrap_or(&Value::Null);
-            collective(id.unwrap_or_default(), message)
-        } else {
-            plain(name, first)
+        // Under these names come many events, told apart by their `id`.
+        let known = match name {
+            "roomManagementEvents" => about_room(id.unwrap_or_default(), first),
+            "floorManagementEvents" => about_floor(id.unwrap_or_default(), first),
+            _ => about_people(name, first)
+                .or_else(|| about_recording(name, first))
+                .or_else(|| about_media(name, first)),
         };
         known.unwrap_or_else(|| {
             Self::Unknown(UnknownEvent { name: name.into(), id: id.map(str::to_owned), args: args.to_vec() })
@@ -235,7 +198,7 @@ impl RoomEvent {
     }
 }
 
-fn plain(name: &str, content: &Value) -> Option<RoomEvent> {
+fn about_people(name: &str, content: &Value) -> Option<RoomEvent> {
     Some(match name {
         "room-connected" => RoomEvent::RoomConnected(Box::new(read(content)?)),
         "room-awaited" => RoomEvent::RoomAwaited(read(content)?),
@@ -246,19 +209,83 @@ fn plain(name: &str, content: &Value) -> Option<RoomEvent> {
         }),
         "user-connected" => RoomEvent::UserConnected(somebody(content)?),
         "user-disconnected" => RoomEvent::UserDisconnected(somebody(content)?),
+        "user-updated" => RoomEvent::UserUpdated(read(content)?),
+        "user-awaited" => {
+            RoomEvent::UserAwaited(read::<AwaitedUser>(content).filter(|user| user.client_id.is_some())?)
+        }
         "userRoleChanged" => RoomEvent::UserRoleChanged(read(content)?),
+        "userRoleManagementEvents" => RoomEvent::UserRoleManagement(read(content)?),
+        "roomSwitched" => RoomEvent::RoomSwitched(read(content)?),
         "room-muted" => RoomEvent::RoomMuted(read(content)?),
         "room-unmuted" => RoomEvent::RoomUnmuted(read(content)?),
-        "room-record-on" => RoomEvent::RoomRecordOn(read(content)?),
-        "room-record-off" => RoomEvent::RoomRecordOff(read(content)?),
+        "hardmute-user-audio" => RoomEvent::HardmuteUserAudio(read(content)?),
+        "hardunmute-user-audio" => RoomEvent::HardunmuteUserAudio(read(content)?),
+        "hardmute-user-video" => RoomEvent::HardmuteUserVideo(read(content)?),
+        "hardunmute-user-video" => RoomEvent::HardunmuteUserVideo(read(content)?),
         _ => return None,
     })
 }
 
-fn collective(id: &str, content: &Value) -> Option<RoomEvent> {
+fn about_recording(name: &str, content: &Value) -> Option<RoomEvent> {
+    Some(match name {
+        "room-record-on" => RoomEvent::RoomRecordOn(read(content)?),
+        "room-record-off" => RoomEvent::RoomRecordOff(read(content)?),
+        "room-live-recording-on" => RoomEvent::RoomLiveRecordingOn(read(content)?),
+        "room-live-recording-off" => RoomEvent::RoomLiveRecordingOff(read(content)?),
+        "room-live-recording-failed" => RoomEvent::RoomLiveRecordingFailed(read(content)?),
+        "room-live-recording-updated" => RoomEvent::RoomLiveRecordingUpdated(read(content)?),
+        "onLiveRecordingNotification" => RoomEvent::LiveRecordingNotification(read(content)?),
+        "onStreamingNotification" => RoomEvent::StreamingNotification(read(content)?),
+        _ => return None,
+    })
+}
+
+fn about_media(name: &str, content: &Value) -> Option<RoomEvent> {
+    Some(match name {
+        "active-talkers-updated" => RoomEvent::ActiveTalkersUpdated(read(content)?),
+        "onDataStreamToRoom" => RoomEvent::Message(read(content)?),
+        "genericEvents" => RoomEvent::Generic(read(content)?),
+        "dialStateEvents" => RoomEvent::DialState(read(content)?),
+        _ => return None,
+    })
+}
+
+/// The content is in `msg`, or beside the id.
+fn about_room(id: &str, event: &Value) -> Option<RoomEvent> {
+    let content = event.get("msg").unwrap_or(event);
     Some(match id {
         "room-locked" => RoomEvent::RoomLocked(read(content)?),
         "room-unlocked" => RoomEvent::RoomUnlocked(read(content)?),
+        "update-pin-users" => RoomEvent::UpdatePinUsers(read(content)?),
+        "spotlight-users" => RoomEvent::SpotlightUsers(read(content)?),
+        "knock-enabled" => RoomEvent::KnockEnabled(read(content)?),
+        "knock-disabled" => RoomEvent::KnockDisabled(read(content)?),
+        "floor-opened" => RoomEvent::FloorOpened(read(content)?),
+        "floor-closed" => RoomEvent::FloorClosed(read(content)?),
+        "wait-room-disabled" => {
+            let told: WaitRoomDisabled = read(content)?;
+            RoomEvent::WaitRoomDisabled(if told.room_data.is_some() { told } else { read(event)? })
+        }
+        "breakout-room-created" => RoomEvent::BreakoutRoomCreated(read(content)?),
+        "conference-remaining-duration" => RoomEvent::ConferenceRemainingDuration(read(content)?),
+        "conference-extended" => RoomEvent::ConferenceExtended(read(content)?),
+        _ => return None,
+    })
+}
+
+fn about_floor(id: &str, event: &Value) -> Option<RoomEvent> {
+    let change = || read::<FloorChange>(event).filter(|change| change.client_id.is_some());
+    Some(match id {
+        "floorRequested" => RoomEvent::FloorRequested(change()?),
+        "floorCancelled" => RoomEvent::FloorCancelled(change()?),
+        "floorFinished" => RoomEvent::FloorFinished(change()?),
+        "floorRejected" => RoomEvent::FloorRejected(change()?),
+        "floorAccepted" => RoomEvent::FloorAccepted(change()?),
+        "inviteToFloor" => RoomEvent::InviteToFloor(change()?),
+        "cancelFloorInvite" => RoomEvent::CancelFloorInvite(change()?),
+        "floorGranted" => RoomEvent::FloorGranted(change()?),
+        "floorDenied" => RoomEvent::FloorDenied(change()?),
+        "floorReleased" => RoomEvent::FloorReleased(change()?),
         _ => return None,
     })
 }

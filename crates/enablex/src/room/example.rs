@@ -1,25 +1,23 @@
 //! The examples of the commands: all begin in the same way.
 
-/// A runnable example: enters a room of the emulator as its moderator, then runs `$commands`.
+/// A runnable example: enters a room of the emulator as its moderator, where Ada already is (`ada`: her client id), then
+/// runs `$commands`.
 macro_rules! example {
     ($commands:literal) => {
         concat!(
             "
 ```
-# use rtc_emulator::Emulator;
-# use enablex::{Client, ConnectRoom, CreateRoom, CreateToken, Credentials, Role, RoomEvent, RoomSettings};
-# #[tokio::main(flavor = \"current_thread\")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-# let emulator = Emulator::start().await?;
-# let access = emulator.enablex();
-# let client = Client::builder(Credentials::new(access.app_id(), access.app_key())).endpoint(access.url()).build()?;
-# let created = client.create_room(CreateRoom::new(\"Stand-up\", \"team-7\", RoomSettings::new(5))).await?;
-# let request = CreateToken::new(created.room_id, \"Moderator\", Role::Moderator, \"backend\");
-# let token = client.create_token(request).await?.token;
+# mod example { include!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/tests/common/scene.rs\")); }
+# use enablex::*;
+# #[tokio::main(flavor = \"current_thread\")] async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+# let (emulator, client, room_id) = example::scene().await;
+# let ada = emulator.enablex().join(&room_id, \"Ada\", \"participant\").unwrap();
+# let token = example::token(&client, &room_id, Role::Moderator).await;
 let (room, mut events) = client.connect_room(ConnectRoom::new(token)).await?;
 ",
             $commands,
             "
-# let _ = &mut events;
+# let _ = (&emulator, &ada, &mut events);
 # Ok(()) }
 ```"
         )

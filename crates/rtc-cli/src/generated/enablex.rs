@@ -342,6 +342,373 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
     },
     OperationDoc {
         provider: "enablex",
+        name: "list_rooms",
+        kind: "http",
+        method: "GET",
+        path: "/rooms",
+        doc: "Lists the rooms of the application. There are no pages.",
+        paged: false,
+        fields: &[],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "get_room",
+        kind: "http",
+        method: "GET",
+        path: "/rooms/{room_id}",
+        doc: "Gives a room.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "room_id",
+                wire: "room_id",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The room.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "update_room",
+        kind: "http",
+        method: "PATCH",
+        path: "/rooms/{room_id}",
+        doc: "Changes a room; what is not given stays. It holds for later sessions: a room with people in it refuses, and so does a scheduled one less than 15 minutes before it opens.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "room_id",
+                wire: "room_id",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The room.",
+            },
+            FieldDoc {
+                name: "name",
+                wire: "name",
+                ty: "text",
+                required: false,
+                bounds: "free of control characters",
+                values: &[],
+                doc: "The name, for people.",
+            },
+            FieldDoc {
+                name: "owner_ref",
+                wire: "owner_ref",
+                ty: "text",
+                required: false,
+                bounds: "free of control characters",
+                values: &[],
+                doc: "Your own reference to the owner.",
+            },
+            FieldDoc {
+                name: "settings",
+                wire: "settings",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "How it behaves.",
+            },
+            FieldDoc {
+                name: "settings.description",
+                wire: "settings.description",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "A description for people.",
+            },
+            FieldDoc {
+                name: "settings.scheduled_time",
+                wire: "settings.scheduled_time",
+                ty: "text",
+                required: false,
+                bounds: "a time YYYY-MM-DD HH:MM:SS in UTC",
+                values: &[],
+                doc: "When a scheduled room opens, in UTC.",
+            },
+            FieldDoc {
+                name: "settings.duration",
+                wire: "settings.duration",
+                ty: "u32",
+                required: false,
+                bounds: "at least 1",
+                values: &[],
+                doc: "How long sessions last, in minutes.",
+            },
+            FieldDoc {
+                name: "settings.moderators",
+                wire: "settings.moderators",
+                ty: "u32",
+                required: false,
+                bounds: "1 to 5",
+                values: &[],
+                doc: "How many moderators there can be at once.",
+            },
+            FieldDoc {
+                name: "settings.participants",
+                wire: "settings.participants",
+                ty: "u32",
+                required: false,
+                bounds: "at least 1",
+                values: &[],
+                doc: "How many participants there can be at once, moderators not counted.",
+            },
+            FieldDoc {
+                name: "settings.billing_code",
+                wire: "settings.billing_code",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Your own code, for billing.",
+            },
+            FieldDoc {
+                name: "settings.auto_recording",
+                wire: "settings.auto_recording",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether sessions are recorded from their start.",
+            },
+            FieldDoc {
+                name: "settings.quality",
+                wire: "settings.quality",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["HD", "SD", "LD"],
+                doc: "The highest video quality.",
+            },
+            FieldDoc {
+                name: "settings.canvas",
+                wire: "settings.canvas",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether a canvas can be shared.",
+            },
+            FieldDoc {
+                name: "settings.screen_share",
+                wire: "settings.screen_share",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether screens can be shared.",
+            },
+            FieldDoc {
+                name: "settings.abwd",
+                wire: "settings.abwd",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether the picture adapts to the bandwidth.",
+            },
+            FieldDoc {
+                name: "settings.facex",
+                wire: "settings.facex",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether faces are analysed.",
+            },
+            FieldDoc {
+                name: "settings.max_active_talkers",
+                wire: "settings.max_active_talkers",
+                ty: "u32",
+                required: false,
+                bounds: "1 to 16",
+                values: &[],
+                doc: "How many talkers are shown at once.",
+            },
+            FieldDoc {
+                name: "settings.active_talker",
+                wire: "settings.active_talker",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Version 1 of the API only: whether active talkers are announced. Use max_active_talkers.",
+            },
+            FieldDoc {
+                name: "settings.wait_moderator",
+                wire: "settings.wait_moderator",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Version 1 of the API only: use wait_for_moderator.",
+            },
+            FieldDoc {
+                name: "settings.wait_for_moderator",
+                wire: "settings.wait_for_moderator",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether participants wait until a moderator is there.",
+            },
+            FieldDoc {
+                name: "settings.knock",
+                wire: "settings.knock",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether a moderator must admit each participant.",
+            },
+            FieldDoc {
+                name: "settings.single_file_recording",
+                wire: "settings.single_file_recording",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether two people and their sound are recorded as one file.",
+            },
+            FieldDoc {
+                name: "settings.role_based_recording",
+                wire: "settings.role_based_recording",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "What is recorded of whom.",
+            },
+            FieldDoc {
+                name: "settings.role_based_recording.moderator",
+                wire: "settings.role_based_recording.moderator",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["audio", "audiovideo"],
+                doc: "Of moderators; audio and video when not given.",
+            },
+            FieldDoc {
+                name: "settings.role_based_recording.participant",
+                wire: "settings.role_based_recording.participant",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["audio", "audiovideo"],
+                doc: "Of participants; audio and video when not given.",
+            },
+            FieldDoc {
+                name: "settings.live_recording",
+                wire: "settings.live_recording",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The composed recording.",
+            },
+            FieldDoc {
+                name: "settings.live_recording.auto_recording",
+                wire: "settings.live_recording.auto_recording",
+                ty: "bool",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether it starts with the session.",
+            },
+            FieldDoc {
+                name: "settings.live_recording.url",
+                wire: "settings.live_recording.url",
+                ty: "text",
+                required: false,
+                bounds: "1 to 2048 characters",
+                values: &[],
+                doc: "The page that lays out the picture; the default layout when not given.",
+            },
+            FieldDoc {
+                name: "settings.media_zone",
+                wire: "settings.media_zone",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["IN", "SG", "US", "XX"],
+                doc: "The region of the media servers.",
+            },
+            FieldDoc {
+                name: "settings.watermark",
+                wire: "settings.watermark",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether the picture carries a watermark.",
+            },
+            FieldDoc {
+                name: "settings.screen_share_override",
+                wire: "settings.screen_share_override",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether a new screen share takes the place of the running one.",
+            },
+            FieldDoc {
+                name: "sip",
+                wire: "sip",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Dialling in by SIP.",
+            },
+            FieldDoc {
+                name: "sip.enabled",
+                wire: "sip.enabled",
+                ty: "bool",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether they can. The answer then holds a PIN and a meeting id.",
+            },
+            FieldDoc {
+                name: "data",
+                wire: "data",
+                ty: "json",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whatever you want to keep with it.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "delete_room",
+        kind: "http",
+        method: "DELETE",
+        path: "/rooms/{room_id}",
+        doc: "Deletes a room. One with people in it refuses.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "room_id",
+                wire: "room_id",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The room.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
         name: "create_token",
         kind: "http",
         method: "POST",
@@ -393,6 +760,402 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
                 bounds: "",
                 values: &[],
                 doc: "An object with at most 5 members that the other users see.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "list_users",
+        kind: "http",
+        method: "GET",
+        path: "/rooms/{room_id}/users",
+        doc: "Tells who is in a room.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "room_id",
+                wire: "room_id",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The room.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "get_dial_in",
+        kind: "http",
+        method: "GET",
+        path: "/dialin/",
+        doc: "Tells how people dial in.",
+        paged: false,
+        fields: &[],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "list_archives_by_period",
+        kind: "http",
+        method: "GET",
+        path: "/archive/period/{from}/{to}",
+        doc: "Gives files of sessions of a period.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "from",
+                wire: "from",
+                ty: "text",
+                required: true,
+                bounds: "a date YYYY-MM-DD",
+                values: &[],
+                doc: "The first day, in UTC.",
+            },
+            FieldDoc {
+                name: "to",
+                wire: "to",
+                ty: "text",
+                required: true,
+                bounds: "a date YYYY-MM-DD",
+                values: &[],
+                doc: "The last day, in UTC.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "list_archives_by_room",
+        kind: "http",
+        method: "GET",
+        path: "/archive/room/{room_id}",
+        doc: "Gives files of sessions of a room.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "room_id",
+                wire: "room_id",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The room.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "list_archives_by_room_and_period",
+        kind: "http",
+        method: "GET",
+        path: "/archive/room-period/{room_id}/{from}/{to}",
+        doc: "Gives files of sessions of a room in a period.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "room_id",
+                wire: "room_id",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The room.",
+            },
+            FieldDoc {
+                name: "from",
+                wire: "from",
+                ty: "text",
+                required: true,
+                bounds: "a date YYYY-MM-DD",
+                values: &[],
+                doc: "The first day, in UTC.",
+            },
+            FieldDoc {
+                name: "to",
+                wire: "to",
+                ty: "text",
+                required: true,
+                bounds: "a date YYYY-MM-DD",
+                values: &[],
+                doc: "The last day, in UTC.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "get_archive_by_conference",
+        kind: "http",
+        method: "GET",
+        path: "/archive/conf/{conf_num}",
+        doc: "Gives files of sessions of one session, by its number.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "conf_num",
+                wire: "conf_num",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The number of the session.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "list_cdrs_by_period",
+        kind: "http",
+        method: "GET",
+        path: "/cdr/period/{from}/{to}",
+        doc: "Gives records of use of a period.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "from",
+                wire: "from",
+                ty: "text",
+                required: true,
+                bounds: "a date YYYY-MM-DD",
+                values: &[],
+                doc: "The first day, in UTC.",
+            },
+            FieldDoc {
+                name: "to",
+                wire: "to",
+                ty: "text",
+                required: true,
+                bounds: "a date YYYY-MM-DD",
+                values: &[],
+                doc: "The last day, in UTC.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "list_cdrs_by_room",
+        kind: "http",
+        method: "GET",
+        path: "/cdr/room/{room_id}",
+        doc: "Gives records of use of a room.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "room_id",
+                wire: "room_id",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The room.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "list_cdrs_by_room_and_period",
+        kind: "http",
+        method: "GET",
+        path: "/cdr/room-period/{room_id}/{from}/{to}",
+        doc: "Gives records of use of a room in a period.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "room_id",
+                wire: "room_id",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The room.",
+            },
+            FieldDoc {
+                name: "from",
+                wire: "from",
+                ty: "text",
+                required: true,
+                bounds: "a date YYYY-MM-DD",
+                values: &[],
+                doc: "The first day, in UTC.",
+            },
+            FieldDoc {
+                name: "to",
+                wire: "to",
+                ty: "text",
+                required: true,
+                bounds: "a date YYYY-MM-DD",
+                values: &[],
+                doc: "The last day, in UTC.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "get_cdr_by_conference",
+        kind: "http",
+        method: "GET",
+        path: "/cdr/conf/{conf_num}",
+        doc: "Gives records of use of one session, by its number.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "conf_num",
+                wire: "conf_num",
+                ty: "text",
+                required: true,
+                bounds: "neither empty nor `.` nor `..`",
+                values: &[],
+                doc: "The number of the session.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "download_recording",
+        kind: "http",
+        method: "GET",
+        path: "",
+        doc: "Downloads a file of a session, with the credentials for recordings (not those of the application), from an allowed host only. Files are kept for 72 hours.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "url",
+                wire: "url",
+                ty: "text",
+                required: true,
+                bounds: "an http or https URL",
+                values: &[],
+                doc: "The address, from a webhook or an archive.",
+            },
+            FieldDoc {
+                name: "offset",
+                wire: "Range",
+                ty: "u64",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Where to go on, in bytes: for a download that broke off.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "lookup_error",
+        kind: "local",
+        method: "",
+        path: "",
+        doc: "Tells everything that a code of EnableX can mean: the vendor gives some numbers several meanings. Sends nothing.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "space",
+                wire: "space",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["rest", "session", "http"],
+                doc: "Where the code came from.",
+            },
+            FieldDoc {
+                name: "code",
+                wire: "code",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The code: a number or a name.",
+            },
+            FieldDoc {
+                name: "operation",
+                wire: "operation",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Only what it means for this operation, such as `pin_users`.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "parse_webhook",
+        kind: "local",
+        method: "",
+        path: "",
+        doc: "Reads the body of a webhook, after checking its credentials where there are any to check. Sends nothing.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "body",
+                wire: "body",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The body of the request.",
+            },
+            FieldDoc {
+                name: "authorization",
+                wire: "authorization",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The Authorization header of the request.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "extension_windows",
+        kind: "local",
+        method: "",
+        path: "",
+        doc: "Tells which window for extending a session is open. Sends nothing.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "duration",
+                wire: "duration",
+                ty: "f64",
+                required: true,
+                bounds: "at least 0",
+                values: &[],
+                doc: "How long the session lasts, in minutes.",
+            },
+            FieldDoc {
+                name: "elapsed",
+                wire: "elapsed",
+                ty: "f64",
+                required: true,
+                bounds: "at least 0",
+                values: &[],
+                doc: "How long it has lasted since the first one came, in minutes.",
+            },
+            FieldDoc {
+                name: "extensions",
+                wire: "extensions",
+                ty: "[object]",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "What it was extended by so far.",
+            },
+            FieldDoc {
+                name: "extensions.at",
+                wire: "extensions.at",
+                ty: "f64",
+                required: true,
+                bounds: "at least 0",
+                values: &[],
+                doc: "When it was made, in minutes since the first one came.",
+            },
+            FieldDoc {
+                name: "extensions.extended_time",
+                wire: "extensions.extended_time",
+                ty: "f64",
+                required: true,
+                bounds: "10 to 30",
+                values: &[],
+                doc: "By how much, in minutes: 10 to 30.",
             },
         ],
     },
@@ -496,6 +1259,812 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         paged: false,
         fields: &[],
     },
+    OperationDoc {
+        provider: "enablex",
+        name: "start_live_recording",
+        kind: "command",
+        method: "",
+        path: "startLiveRecording",
+        doc: "Starts the live recording: one composed picture. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "url_details",
+                wire: "urlDetails",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The page that lays out the picture; the default layout when not given.",
+            },
+            FieldDoc {
+                name: "url_details.url",
+                wire: "urlDetails.url",
+                ty: "text",
+                required: false,
+                bounds: "at most 2048 characters, an http or https URL",
+                values: &[],
+                doc: "The page; it often ends with a token.",
+            },
+            FieldDoc {
+                name: "url_details.lay_out",
+                wire: "urlDetails.layOut",
+                ty: "json",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Parameters of the layout, as an object.",
+            },
+            FieldDoc {
+                name: "url_details.custom",
+                wire: "urlDetails.custom",
+                ty: "json",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "An object whose members the page gets in its query.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "stop_live_recording",
+        kind: "command",
+        method: "",
+        path: "stopLiveRecording",
+        doc: "Stops the live recording. Moderators only.",
+        paged: false,
+        fields: &[],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "update_live_recording",
+        kind: "command",
+        method: "",
+        path: "setLiveRecordingParams",
+        doc: "Changes the parameters of the running live recording. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "url_details",
+                wire: "urlDetails",
+                ty: "object",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The new parameters.",
+            },
+            FieldDoc {
+                name: "url_details.url",
+                wire: "urlDetails.url",
+                ty: "text",
+                required: false,
+                bounds: "at most 2048 characters, an http or https URL",
+                values: &[],
+                doc: "The page; it often ends with a token.",
+            },
+            FieldDoc {
+                name: "url_details.lay_out",
+                wire: "urlDetails.layOut",
+                ty: "json",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Parameters of the layout, as an object.",
+            },
+            FieldDoc {
+                name: "url_details.custom",
+                wire: "urlDetails.custom",
+                ty: "json",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "An object whose members the page gets in its query.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "hard_mute_audio",
+        kind: "command",
+        method: "",
+        path: "hardmute-user-audio",
+        doc: "Mutes a user's microphone; only a moderator can unmute it. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "client_id",
+                wire: "clientId",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The user's client id.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "hard_unmute_audio",
+        kind: "command",
+        method: "",
+        path: "hardunmute-user-audio",
+        doc: "Lets a user unmute the microphone again. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "client_id",
+                wire: "clientId",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The user's client id.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "hard_mute_video",
+        kind: "command",
+        method: "",
+        path: "hardmute-user-video",
+        doc: "Switches a user's camera off; only a moderator can switch it on. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "client_id",
+                wire: "clientId",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The user's client id.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "hard_unmute_video",
+        kind: "command",
+        method: "",
+        path: "hardunmute-user-video",
+        doc: "Lets a user switch the camera on again. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "client_id",
+                wire: "clientId",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The user's client id.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "approve_awaited_user",
+        kind: "command",
+        method: "",
+        path: "user-allowed",
+        doc: "Lets somebody in who waits in front of the room. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "client_id",
+                wire: "clientId",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The user's client id.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "deny_awaited_user",
+        kind: "command",
+        method: "",
+        path: "user-denied",
+        doc: "Sends somebody away who waits in front of the room. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "client_id",
+                wire: "clientId",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The user's client id.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "switch_user_role",
+        kind: "command",
+        method: "",
+        path: "switchUserRole",
+        doc: "Hands the role of the moderator over to a participant, who gives up its own; with a role (newer protocol generation only) it gives that role. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "client_id",
+                wire: "clientId",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The user's client id.",
+            },
+            FieldDoc {
+                name: "role",
+                wire: "role",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["moderator", "participant", "viewer"],
+                doc: "The role to give.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "pin_users",
+        kind: "command",
+        method: "",
+        path: "setAdvancedOptions",
+        doc: "Pins users, so that everybody sees them. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "client_ids",
+                wire: "clientIds",
+                ty: "[text]",
+                required: true,
+                bounds: "at least 1 elements",
+                values: &[],
+                doc: "The users' client ids.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "unpin_users",
+        kind: "command",
+        method: "",
+        path: "setAdvancedOptions",
+        doc: "Unpins users. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "client_ids",
+                wire: "clientIds",
+                ty: "[text]",
+                required: true,
+                bounds: "at least 1 elements",
+                values: &[],
+                doc: "The users' client ids.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "add_spotlight_users",
+        kind: "command",
+        method: "",
+        path: "setAdvancedOptions",
+        doc: "Puts users into the spotlight. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "client_ids",
+                wire: "clientIds",
+                ty: "[text]",
+                required: true,
+                bounds: "at least 1 elements",
+                values: &[],
+                doc: "The users' client ids.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "remove_spotlight_users",
+        kind: "command",
+        method: "",
+        path: "setAdvancedOptions",
+        doc: "Takes users out of the spotlight. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "client_ids",
+                wire: "clientIds",
+                ty: "[text]",
+                required: true,
+                bounds: "at least 1 elements",
+                values: &[],
+                doc: "The users' client ids.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "drop_users",
+        kind: "command",
+        method: "",
+        path: "drop",
+        doc: "Drops users out of the room. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "client_ids",
+                wire: "clientIds",
+                ty: "[text]",
+                required: true,
+                bounds: "at least 1 elements",
+                values: &[],
+                doc: "The users' client ids.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "switch_room_mode",
+        kind: "command",
+        method: "",
+        path: "switchRoomMode",
+        doc: "Switches between group and lecture mode. Towards lecture the streams of the participants end and they ask for the floor. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "mode",
+                wire: "mode",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["group", "lecture"],
+                doc: "The new mode.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "extend_conference_duration",
+        kind: "command",
+        method: "",
+        path: "extendConferenceDuration",
+        doc: "Extends the session, in one of the two windows before its end. Anybody in the room may.",
+        paged: false,
+        fields: &[],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "destroy_room",
+        kind: "command",
+        method: "",
+        path: "drop",
+        doc: "Ends the session for everybody. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "delete_room",
+                wire: "deleteRoom",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether the room is deleted, too; newer protocol generation only.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "leave_room",
+        kind: "command",
+        method: "",
+        path: "drop",
+        doc: "Leaves the room.",
+        paged: false,
+        fields: &[],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "start_streaming",
+        kind: "command",
+        method: "",
+        path: "startStreaming",
+        doc: "Starts to stream the session to up to three RTMP addresses. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "rtmp_details",
+                wire: "rtmpDetails",
+                ty: "object",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Where to.",
+            },
+            FieldDoc {
+                name: "rtmp_details.rtmp_url",
+                wire: "rtmpDetails.rtmpUrl",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Up to three addresses with their keys, separated by commas.",
+            },
+            FieldDoc {
+                name: "url_details",
+                wire: "urlDetails",
+                ty: "object",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The page that lays out the picture.",
+            },
+            FieldDoc {
+                name: "url_details.url",
+                wire: "urlDetails.url",
+                ty: "text",
+                required: false,
+                bounds: "at most 2048 characters, an http or https URL",
+                values: &[],
+                doc: "The page; it often ends with a token.",
+            },
+            FieldDoc {
+                name: "url_details.lay_out",
+                wire: "urlDetails.layOut",
+                ty: "json",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Parameters of the layout, as an object.",
+            },
+            FieldDoc {
+                name: "url_details.custom",
+                wire: "urlDetails.custom",
+                ty: "json",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "An object whose members the page gets in its query.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "stop_streaming",
+        kind: "command",
+        method: "",
+        path: "stopStreaming",
+        doc: "Stops streaming. Names the session that is streamed, which the vendor's own libraries fill with dummies. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "conf_num",
+                wire: "confNum",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The number of the session; that of the room when not given.",
+            },
+            FieldDoc {
+                name: "room_id",
+                wire: "roomId",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The room; that of the connection when not given.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "update_streaming",
+        kind: "command",
+        method: "",
+        path: "setStreamingParams",
+        doc: "Changes the parameters of the running stream. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "url_details",
+                wire: "urlDetails",
+                ty: "object",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The new parameters.",
+            },
+            FieldDoc {
+                name: "url_details.url",
+                wire: "urlDetails.url",
+                ty: "text",
+                required: false,
+                bounds: "at most 2048 characters, an http or https URL",
+                values: &[],
+                doc: "The page; it often ends with a token.",
+            },
+            FieldDoc {
+                name: "url_details.lay_out",
+                wire: "urlDetails.layOut",
+                ty: "json",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Parameters of the layout, as an object.",
+            },
+            FieldDoc {
+                name: "url_details.custom",
+                wire: "urlDetails.custom",
+                ty: "json",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "An object whose members the page gets in its query.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "enable_knock",
+        kind: "command",
+        method: "",
+        path: "enableKnock",
+        doc: "Says whether newcomers must be let in. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "enable",
+                wire: "enable",
+                ty: "bool",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether they must.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "open_floor",
+        kind: "command",
+        method: "",
+        path: "openFloor",
+        doc: "Says whether participants may speak without asking for the floor. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "enable",
+                wire: "enable",
+                ty: "bool",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "Whether they may.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "mute_room",
+        kind: "command",
+        method: "",
+        path: "muteRoom",
+        doc: "Mutes the room for oneself.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "audio",
+                wire: "audio",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The sound.",
+            },
+            FieldDoc {
+                name: "video",
+                wire: "video",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The picture.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "unmute_room",
+        kind: "command",
+        method: "",
+        path: "unMuteRoom",
+        doc: "Unmutes the room for oneself: what is false is unmuted.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "audio",
+                wire: "audio",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether the sound stays muted.",
+            },
+            FieldDoc {
+                name: "video",
+                wire: "video",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether the picture stays muted.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "get_talker_count",
+        kind: "command",
+        method: "",
+        path: "getNumberOfTalker",
+        doc: "Tells how many talkers one receives.",
+        paged: false,
+        fields: &[],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "set_talker_count",
+        kind: "command",
+        method: "",
+        path: "setNumberOfTalker",
+        doc: "Says how many talkers one receives.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "num_talkers",
+                wire: "numTalkers",
+                ty: "u32",
+                required: true,
+                bounds: "at most 16",
+                values: &[],
+                doc: "How many in all.",
+            },
+            FieldDoc {
+                name: "num_audio_talkers",
+                wire: "numAudioTalkers",
+                ty: "u32",
+                required: false,
+                bounds: "at most 16",
+                values: &[],
+                doc: "How many to hear.",
+            },
+            FieldDoc {
+                name: "num_video_talkers",
+                wire: "numVideoTalkers",
+                ty: "u32",
+                required: false,
+                bounds: "at most 16",
+                values: &[],
+                doc: "How many to see.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "process_floor_request",
+        kind: "command",
+        method: "",
+        path: "processFloorRequest",
+        doc: "Answers a request for the floor. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "client_id",
+                wire: "clientId",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The user's client id.",
+            },
+            FieldDoc {
+                name: "action",
+                wire: "action",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "What is done with it, such as `grantFloor`, `denyFloor` or `releaseFloor`.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "invite_to_floor",
+        kind: "command",
+        method: "",
+        path: "inviteToFloor",
+        doc: "Invites a participant to the floor. Moderators only.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "client_id",
+                wire: "clientId",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The user's client id.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "send_message",
+        kind: "command",
+        method: "",
+        path: "sendDataStreamToRoom",
+        doc: "Sends a message to everybody or to some.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "msg",
+                wire: "msg",
+                ty: "json",
+                required: true,
+                bounds: "",
+                values: &[],
+                doc: "The message: a text, or anything that the other clients understand.",
+            },
+            FieldDoc {
+                name: "broadcast",
+                wire: "broadcast",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether it is for everybody.",
+            },
+            FieldDoc {
+                name: "clients",
+                wire: "clients",
+                ty: "[text]",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The client ids of those that it is for otherwise.",
+            },
+            FieldDoc {
+                name: "type",
+                wire: "type",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "What kind of message it is.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "enablex",
+        name: "get_advanced_options",
+        kind: "command",
+        method: "",
+        path: "getAdvancedOptions",
+        doc: "Tells the advanced options of the room.",
+        paged: false,
+        fields: &[],
+    },
 ];
 /// Runs an operation that is one HTTP request; `None` when there is none of this name.
 pub(crate) async fn call(
@@ -510,9 +2079,74 @@ pub(crate) async fn call(
                 let request = create_room(&mut input);
                 Box::pin(run.call(client.create_room(request), input)).await
             }
+            "list_rooms" => {
+                let request = list_rooms(&mut input);
+                Box::pin(run.call(client.list_rooms(request), input)).await
+            }
+            "get_room" => {
+                let request = get_room(&mut input);
+                Box::pin(run.call(client.get_room(request), input)).await
+            }
+            "update_room" => {
+                let request = update_room(&mut input);
+                Box::pin(run.call(client.update_room(request), input)).await
+            }
+            "delete_room" => {
+                let request = delete_room(&mut input);
+                Box::pin(run.call(client.delete_room(request), input)).await
+            }
             "create_token" => {
                 let request = create_token(&mut input);
                 Box::pin(run.call(client.create_token(request), input)).await
+            }
+            "list_users" => {
+                let request = list_users(&mut input);
+                Box::pin(run.call(client.list_users(request), input)).await
+            }
+            "get_dial_in" => {
+                let request = get_dial_in(&mut input);
+                Box::pin(run.call(client.get_dial_in(request), input)).await
+            }
+            "list_archives_by_period" => {
+                let request = list_archives_by_period(&mut input);
+                Box::pin(run.call(client.list_archives_by_period(request), input)).await
+            }
+            "list_archives_by_room" => {
+                let request = list_archives_by_room(&mut input);
+                Box::pin(run.call(client.list_archives_by_room(request), input)).await
+            }
+            "list_archives_by_room_and_period" => {
+                let request = list_archives_by_room_and_period(&mut input);
+                Box::pin(
+                        run.call(client.list_archives_by_room_and_period(request), input),
+                    )
+                    .await
+            }
+            "get_archive_by_conference" => {
+                let request = get_archive_by_conference(&mut input);
+                Box::pin(run.call(client.get_archive_by_conference(request), input))
+                    .await
+            }
+            "list_cdrs_by_period" => {
+                let request = list_cdrs_by_period(&mut input);
+                Box::pin(run.call(client.list_cdrs_by_period(request), input)).await
+            }
+            "list_cdrs_by_room" => {
+                let request = list_cdrs_by_room(&mut input);
+                Box::pin(run.call(client.list_cdrs_by_room(request), input)).await
+            }
+            "list_cdrs_by_room_and_period" => {
+                let request = list_cdrs_by_room_and_period(&mut input);
+                Box::pin(run.call(client.list_cdrs_by_room_and_period(request), input))
+                    .await
+            }
+            "get_cdr_by_conference" => {
+                let request = get_cdr_by_conference(&mut input);
+                Box::pin(run.call(client.get_cdr_by_conference(request), input)).await
+            }
+            "download_recording" => {
+                let request = download_recording(&mut input);
+                Box::pin(run.call(client.download_recording(request), input)).await
             }
             _ => return None,
         },
@@ -633,6 +2267,115 @@ pub(crate) fn room_settings(input: &mut Input) -> enablex::RoomSettings {
     }
     request
 }
+pub(crate) fn settings_change(input: &mut Input) -> enablex::SettingsChange {
+    let mut request = enablex::SettingsChange::new();
+    if let Some(value) = input.text("description", "description") {
+        request.description = Some(value);
+    }
+    if let Some(value) = input.text("scheduled_time", "scheduled_time") {
+        request.scheduled_time = Some(value);
+    }
+    if let Some(value) = input.number("duration", "duration") {
+        request.duration = Some(value);
+    }
+    if let Some(value) = input.number("moderators", "moderators") {
+        request.moderators = Some(value);
+    }
+    if let Some(value) = input.number("participants", "participants") {
+        request.participants = Some(value);
+    }
+    if let Some(value) = input.text("billing_code", "billing_code") {
+        request.billing_code = Some(value);
+    }
+    if let Some(value) = input.flag("auto_recording", "auto_recording") {
+        request.auto_recording = Some(value);
+    }
+    if let Some(value) = input.text("quality", "quality").map(Into::into) {
+        request.quality = Some(value);
+    }
+    if let Some(value) = input.flag("canvas", "canvas") {
+        request.canvas = Some(value);
+    }
+    if let Some(value) = input.flag("screen_share", "screen_share") {
+        request.screen_share = Some(value);
+    }
+    if let Some(value) = input.flag("abwd", "abwd") {
+        request.abwd = Some(value);
+    }
+    if let Some(value) = input.flag("facex", "facex") {
+        request.facex = Some(value);
+    }
+    if let Some(value) = input.number("max_active_talkers", "max_active_talkers") {
+        request.max_active_talkers = Some(value);
+    }
+    if let Some(value) = input.flag("active_talker", "active_talker") {
+        request.active_talker = Some(value);
+    }
+    if let Some(value) = input.flag("wait_moderator", "wait_moderator") {
+        request.wait_moderator = Some(value);
+    }
+    if let Some(value) = input.flag("wait_for_moderator", "wait_for_moderator") {
+        request.wait_for_moderator = Some(value);
+    }
+    if let Some(value) = input.flag("knock", "knock") {
+        request.knock = Some(value);
+    }
+    if let Some(value) = input.flag("single_file_recording", "single_file_recording") {
+        request.single_file_recording = Some(value);
+    }
+    if let Some(value) = input
+        .nested("role_based_recording", "role_based_recording", role_based_recording)
+    {
+        request.role_based_recording = Some(value);
+    }
+    if let Some(value) = input.nested("live_recording", "live_recording", live_recording)
+    {
+        request.live_recording = Some(value);
+    }
+    if let Some(value) = input.text("media_zone", "media_zone").map(Into::into) {
+        request.media_zone = Some(value);
+    }
+    if let Some(value) = input.flag("watermark", "watermark") {
+        request.watermark = Some(value);
+    }
+    if let Some(value) = input.flag("screen_share_override", "screen_share_override") {
+        request.screen_share_override = Some(value);
+    }
+    request
+}
+pub(crate) fn url_details(input: &mut Input) -> enablex::UrlDetails {
+    let mut request = enablex::UrlDetails::new();
+    if let Some(value) = input.text("url", "url").map(Into::into) {
+        request.url = Some(value);
+    }
+    if let Some(value) = input.json("lay_out", "layOut") {
+        request.lay_out = Some(value);
+    }
+    if let Some(value) = input.json("custom", "custom") {
+        request.custom = Some(value);
+    }
+    request
+}
+pub(crate) fn rtmp_details(input: &mut Input) -> enablex::RtmpDetails {
+    enablex::RtmpDetails::new({
+        let value = input.text("rtmp_url", "rtmpUrl");
+        input.require("rtmp_url", "rtmpUrl", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn extension(input: &mut Input) -> enablex::Extension {
+    enablex::Extension::new(
+        {
+            let value = input.number("at", "at");
+            input.require("at", "at", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.number("extended_time", "extended_time");
+            input
+                .require("extended_time", "extended_time", None, value)
+                .unwrap_or_default()
+        },
+    )
+}
 pub(crate) fn create_room(input: &mut Input) -> enablex::CreateRoom {
     let mut request = enablex::CreateRoom::new(
         {
@@ -660,6 +2403,43 @@ pub(crate) fn create_room(input: &mut Input) -> enablex::CreateRoom {
     }
     request
 }
+pub(crate) fn list_rooms(_input: &mut Input) -> enablex::ListRooms {
+    enablex::ListRooms::new()
+}
+pub(crate) fn get_room(input: &mut Input) -> enablex::GetRoom {
+    enablex::GetRoom::new({
+        let value = input.text("room_id", "room_id");
+        input.require("room_id", "room_id", Some("10001"), value).unwrap_or_default()
+    })
+}
+pub(crate) fn update_room(input: &mut Input) -> enablex::UpdateRoom {
+    let mut request = enablex::UpdateRoom::new({
+        let value = input.text("room_id", "room_id");
+        input.require("room_id", "room_id", Some("10001"), value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("name", "name") {
+        request.name = Some(value);
+    }
+    if let Some(value) = input.text("owner_ref", "owner_ref") {
+        request.owner_ref = Some(value);
+    }
+    if let Some(value) = input.nested("settings", "settings", settings_change) {
+        request.settings = Some(value);
+    }
+    if let Some(value) = input.nested("sip", "sip", sip) {
+        request.sip = Some(value);
+    }
+    if let Some(value) = input.json("data", "data") {
+        request.data = Some(value);
+    }
+    request
+}
+pub(crate) fn delete_room(input: &mut Input) -> enablex::DeleteRoom {
+    enablex::DeleteRoom::new({
+        let value = input.text("room_id", "room_id");
+        input.require("room_id", "room_id", Some("10001"), value).unwrap_or_default()
+    })
+}
 pub(crate) fn create_token(input: &mut Input) -> enablex::CreateToken {
     let mut request = enablex::CreateToken::new(
         {
@@ -683,6 +2463,155 @@ pub(crate) fn create_token(input: &mut Input) -> enablex::CreateToken {
     );
     if let Some(value) = input.json("data", "data") {
         request.data = Some(value);
+    }
+    request
+}
+pub(crate) fn list_users(input: &mut Input) -> enablex::ListUsers {
+    enablex::ListUsers::new({
+        let value = input.text("room_id", "room_id");
+        input.require("room_id", "room_id", Some("10001"), value).unwrap_or_default()
+    })
+}
+pub(crate) fn get_dial_in(_input: &mut Input) -> enablex::GetDialIn {
+    enablex::GetDialIn::new()
+}
+pub(crate) fn list_archives_by_period(
+    input: &mut Input,
+) -> enablex::ListArchivesByPeriod {
+    enablex::ListArchivesByPeriod::new(
+        {
+            let value = input.text("from", "from");
+            input.require("from", "from", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("to", "to");
+            input.require("to", "to", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn list_archives_by_room(input: &mut Input) -> enablex::ListArchivesByRoom {
+    enablex::ListArchivesByRoom::new({
+        let value = input.text("room_id", "room_id");
+        input.require("room_id", "room_id", Some("10001"), value).unwrap_or_default()
+    })
+}
+pub(crate) fn list_archives_by_room_and_period(
+    input: &mut Input,
+) -> enablex::ListArchivesByRoomAndPeriod {
+    enablex::ListArchivesByRoomAndPeriod::new(
+        {
+            let value = input.text("room_id", "room_id");
+            input.require("room_id", "room_id", Some("10001"), value).unwrap_or_default()
+        },
+        {
+            let value = input.text("from", "from");
+            input.require("from", "from", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("to", "to");
+            input.require("to", "to", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn get_archive_by_conference(
+    input: &mut Input,
+) -> enablex::GetArchiveByConference {
+    enablex::GetArchiveByConference::new({
+        let value = input.text("conf_num", "conf_num");
+        input.require("conf_num", "conf_num", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn list_cdrs_by_period(input: &mut Input) -> enablex::ListCdrsByPeriod {
+    enablex::ListCdrsByPeriod::new(
+        {
+            let value = input.text("from", "from");
+            input.require("from", "from", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("to", "to");
+            input.require("to", "to", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn list_cdrs_by_room(input: &mut Input) -> enablex::ListCdrsByRoom {
+    enablex::ListCdrsByRoom::new({
+        let value = input.text("room_id", "room_id");
+        input.require("room_id", "room_id", Some("10001"), value).unwrap_or_default()
+    })
+}
+pub(crate) fn list_cdrs_by_room_and_period(
+    input: &mut Input,
+) -> enablex::ListCdrsByRoomAndPeriod {
+    enablex::ListCdrsByRoomAndPeriod::new(
+        {
+            let value = input.text("room_id", "room_id");
+            input.require("room_id", "room_id", Some("10001"), value).unwrap_or_default()
+        },
+        {
+            let value = input.text("from", "from");
+            input.require("from", "from", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("to", "to");
+            input.require("to", "to", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn get_cdr_by_conference(input: &mut Input) -> enablex::GetCdrByConference {
+    enablex::GetCdrByConference::new({
+        let value = input.text("conf_num", "conf_num");
+        input.require("conf_num", "conf_num", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn download_recording(input: &mut Input) -> enablex::DownloadRecording {
+    let mut request = enablex::DownloadRecording::new({
+        let value = input.text("url", "url");
+        input.require("url", "url", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.number("offset", "Range") {
+        request.offset = Some(value);
+    }
+    request
+}
+pub(crate) fn lookup_error(input: &mut Input) -> enablex::LookupError {
+    let mut request = enablex::LookupError::new(
+        {
+            let value = input.text("space", "space");
+            input.require("space", "space", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("code", "code");
+            input.require("code", "code", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.text("operation", "operation") {
+        request.operation = Some(value);
+    }
+    request
+}
+pub(crate) fn parse_webhook(input: &mut Input) -> enablex::ParseWebhook {
+    let mut request = enablex::ParseWebhook::new({
+        let value = input.text("body", "body");
+        input.require("body", "body", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("authorization", "authorization").map(Into::into) {
+        request.authorization = Some(value);
+    }
+    request
+}
+pub(crate) fn extension_windows(input: &mut Input) -> enablex::ExtensionWindows {
+    let mut request = enablex::ExtensionWindows::new(
+        {
+            let value = input.number("duration", "duration");
+            input.require("duration", "duration", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.number("elapsed", "elapsed");
+            input.require("elapsed", "elapsed", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.list("extensions", "extensions", extension) {
+        request.extensions = value;
     }
     request
 }
@@ -715,4 +2644,238 @@ pub(crate) fn start_record(_input: &mut Input) -> enablex::StartRecord {
 }
 pub(crate) fn stop_record(_input: &mut Input) -> enablex::StopRecord {
     enablex::StopRecord::new()
+}
+pub(crate) fn start_live_recording(input: &mut Input) -> enablex::StartLiveRecording {
+    let mut request = enablex::StartLiveRecording::new();
+    if let Some(value) = input.nested("url_details", "urlDetails", url_details) {
+        request.url_details = value;
+    }
+    request
+}
+pub(crate) fn stop_live_recording(_input: &mut Input) -> enablex::StopLiveRecording {
+    enablex::StopLiveRecording::new()
+}
+pub(crate) fn update_live_recording(input: &mut Input) -> enablex::UpdateLiveRecording {
+    enablex::UpdateLiveRecording::new({
+        let value = input.nested("url_details", "urlDetails", url_details);
+        input
+            .require("url_details", "urlDetails", None, value)
+            .unwrap_or_else(|| url_details(&mut Input::default()))
+    })
+}
+pub(crate) fn hard_mute_audio(input: &mut Input) -> enablex::HardMuteAudio {
+    enablex::HardMuteAudio::new({
+        let value = input.text("client_id", "clientId");
+        input.require("client_id", "clientId", Some("1155"), value).unwrap_or_default()
+    })
+}
+pub(crate) fn hard_unmute_audio(input: &mut Input) -> enablex::HardUnmuteAudio {
+    enablex::HardUnmuteAudio::new({
+        let value = input.text("client_id", "clientId");
+        input.require("client_id", "clientId", Some("1155"), value).unwrap_or_default()
+    })
+}
+pub(crate) fn hard_mute_video(input: &mut Input) -> enablex::HardMuteVideo {
+    enablex::HardMuteVideo::new({
+        let value = input.text("client_id", "clientId");
+        input.require("client_id", "clientId", Some("1155"), value).unwrap_or_default()
+    })
+}
+pub(crate) fn hard_unmute_video(input: &mut Input) -> enablex::HardUnmuteVideo {
+    enablex::HardUnmuteVideo::new({
+        let value = input.text("client_id", "clientId");
+        input.require("client_id", "clientId", Some("1155"), value).unwrap_or_default()
+    })
+}
+pub(crate) fn approve_awaited_user(input: &mut Input) -> enablex::ApproveAwaitedUser {
+    enablex::ApproveAwaitedUser::new({
+        let value = input.text("client_id", "clientId");
+        input.require("client_id", "clientId", Some("1155"), value).unwrap_or_default()
+    })
+}
+pub(crate) fn deny_awaited_user(input: &mut Input) -> enablex::DenyAwaitedUser {
+    enablex::DenyAwaitedUser::new({
+        let value = input.text("client_id", "clientId");
+        input.require("client_id", "clientId", Some("1155"), value).unwrap_or_default()
+    })
+}
+pub(crate) fn switch_user_role(input: &mut Input) -> enablex::SwitchUserRole {
+    let mut request = enablex::SwitchUserRole::new({
+        let value = input.text("client_id", "clientId");
+        input.require("client_id", "clientId", Some("1155"), value).unwrap_or_default()
+    });
+    if let Some(value) = input.text("role", "role").map(Into::into) {
+        request.role = Some(value);
+    }
+    request
+}
+pub(crate) fn pin_users(input: &mut Input) -> enablex::PinUsers {
+    enablex::PinUsers::new({
+        let value = input.texts("client_ids", "clientIds");
+        input.require("client_ids", "clientIds", Some("1155"), value).unwrap_or_default()
+    })
+}
+pub(crate) fn unpin_users(input: &mut Input) -> enablex::UnpinUsers {
+    enablex::UnpinUsers::new({
+        let value = input.texts("client_ids", "clientIds");
+        input.require("client_ids", "clientIds", Some("1155"), value).unwrap_or_default()
+    })
+}
+pub(crate) fn add_spotlight_users(input: &mut Input) -> enablex::AddSpotlightUsers {
+    enablex::AddSpotlightUsers::new({
+        let value = input.texts("client_ids", "clientIds");
+        input.require("client_ids", "clientIds", Some("1155"), value).unwrap_or_default()
+    })
+}
+pub(crate) fn remove_spotlight_users(
+    input: &mut Input,
+) -> enablex::RemoveSpotlightUsers {
+    enablex::RemoveSpotlightUsers::new({
+        let value = input.texts("client_ids", "clientIds");
+        input.require("client_ids", "clientIds", Some("1155"), value).unwrap_or_default()
+    })
+}
+pub(crate) fn drop_users(input: &mut Input) -> enablex::DropUsers {
+    enablex::DropUsers::new({
+        let value = input.texts("client_ids", "clientIds");
+        input.require("client_ids", "clientIds", Some("1155"), value).unwrap_or_default()
+    })
+}
+pub(crate) fn switch_room_mode(input: &mut Input) -> enablex::SwitchRoomMode {
+    enablex::SwitchRoomMode::new({
+        let value = input.text("mode", "mode");
+        input.require("mode", "mode", Some("5126"), value).unwrap_or_default()
+    })
+}
+pub(crate) fn extend_conference_duration(
+    _input: &mut Input,
+) -> enablex::ExtendConferenceDuration {
+    enablex::ExtendConferenceDuration::new()
+}
+pub(crate) fn destroy_room(input: &mut Input) -> enablex::DestroyRoom {
+    let mut request = enablex::DestroyRoom::new();
+    if let Some(value) = input.flag("delete_room", "deleteRoom") {
+        request.delete_room = Some(value);
+    }
+    request
+}
+pub(crate) fn leave_room(_input: &mut Input) -> enablex::LeaveRoom {
+    enablex::LeaveRoom::new()
+}
+pub(crate) fn start_streaming(input: &mut Input) -> enablex::StartStreaming {
+    let mut request = enablex::StartStreaming::new({
+        let value = input.nested("rtmp_details", "rtmpDetails", rtmp_details);
+        input
+            .require("rtmp_details", "rtmpDetails", None, value)
+            .unwrap_or_else(|| rtmp_details(&mut Input::default()))
+    });
+    if let Some(value) = input.nested("url_details", "urlDetails", url_details) {
+        request.url_details = Some(value);
+    }
+    request
+}
+pub(crate) fn stop_streaming(input: &mut Input) -> enablex::StopStreaming {
+    let mut request = enablex::StopStreaming::new();
+    if let Some(value) = input.text("conf_num", "confNum") {
+        request.conf_num = Some(value);
+    }
+    if let Some(value) = input.text("room_id", "roomId") {
+        request.room_id = Some(value);
+    }
+    request
+}
+pub(crate) fn update_streaming(input: &mut Input) -> enablex::UpdateStreaming {
+    enablex::UpdateStreaming::new({
+        let value = input.nested("url_details", "urlDetails", url_details);
+        input
+            .require("url_details", "urlDetails", None, value)
+            .unwrap_or_else(|| url_details(&mut Input::default()))
+    })
+}
+pub(crate) fn enable_knock(input: &mut Input) -> enablex::EnableKnock {
+    enablex::EnableKnock::new({
+        let value = input.flag("enable", "enable");
+        input.require("enable", "enable", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn open_floor(input: &mut Input) -> enablex::OpenFloor {
+    enablex::OpenFloor::new({
+        let value = input.flag("enable", "enable");
+        input.require("enable", "enable", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn mute_room(input: &mut Input) -> enablex::MuteRoom {
+    let mut request = enablex::MuteRoom::new();
+    if let Some(value) = input.flag("audio", "audio") {
+        request.audio = value;
+    }
+    if let Some(value) = input.flag("video", "video") {
+        request.video = value;
+    }
+    request
+}
+pub(crate) fn unmute_room(input: &mut Input) -> enablex::UnmuteRoom {
+    let mut request = enablex::UnmuteRoom::new();
+    if let Some(value) = input.flag("audio", "audio") {
+        request.audio = value;
+    }
+    if let Some(value) = input.flag("video", "video") {
+        request.video = value;
+    }
+    request
+}
+pub(crate) fn get_talker_count(_input: &mut Input) -> enablex::GetTalkerCount {
+    enablex::GetTalkerCount::new()
+}
+pub(crate) fn set_talker_count(input: &mut Input) -> enablex::SetTalkerCount {
+    let mut request = enablex::SetTalkerCount::new({
+        let value = input.number("num_talkers", "numTalkers");
+        input.require("num_talkers", "numTalkers", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.number("num_audio_talkers", "numAudioTalkers") {
+        request.num_audio_talkers = Some(value);
+    }
+    if let Some(value) = input.number("num_video_talkers", "numVideoTalkers") {
+        request.num_video_talkers = Some(value);
+    }
+    request
+}
+pub(crate) fn process_floor_request(input: &mut Input) -> enablex::ProcessFloorRequest {
+    enablex::ProcessFloorRequest::new(
+        {
+            let value = input.text("client_id", "clientId");
+            input
+                .require("client_id", "clientId", Some("1155"), value)
+                .unwrap_or_default()
+        },
+        {
+            let value = input.text("action", "action");
+            input.require("action", "action", None, value).unwrap_or_default()
+        },
+    )
+}
+pub(crate) fn invite_to_floor(input: &mut Input) -> enablex::InviteToFloor {
+    enablex::InviteToFloor::new({
+        let value = input.text("client_id", "clientId");
+        input.require("client_id", "clientId", Some("1155"), value).unwrap_or_default()
+    })
+}
+pub(crate) fn send_message(input: &mut Input) -> enablex::SendMessage {
+    let mut request = enablex::SendMessage::new({
+        let value = input.json("msg", "msg");
+        input.require("msg", "msg", None, value).unwrap_or_default()
+    });
+    if let Some(value) = input.flag("broadcast", "broadcast") {
+        request.broadcast = value;
+    }
+    if let Some(value) = input.texts("clients", "clients") {
+        request.clients = value;
+    }
+    if let Some(value) = input.text("type", "type") {
+        request.kind = value;
+    }
+    request
+}
+pub(crate) fn get_advanced_options(_input: &mut Input) -> enablex::GetAdvancedOptions {
+    enablex::GetAdvancedOptions::new()
 }

@@ -1,17 +1,26 @@
-//! A room over both Socket.IO generations: the moderator locks, mutes and records, everybody is told.
+//! A room over both Socket.IO generations: the moderator locks, mutes and records, everybody is told, a webhook tells of
+//! the recording, and it is downloaded.
 
 use enablex::{
-    Client, CreateRoom, CreateToken, Credentials, Protocol, Role, Room, RoomEvent, RoomEvents, RoomInfo,
-    RoomSettings,
+    Client, CodeSpace, CreateRoom, CreateToken, Credentials, DownloadRecording, LookupError, Protocol,
+    RecordingAccess, Role, Room, RoomEvent, RoomEvents, RoomInfo, RoomSettings, Webhook, WebhookKind,
+    WebhookReader, lookup_error,
 };
 use rtc_emulator::{Action, Fault};
 
+use super::opentok::Mailbox;
 use super::{Failed, Stage};
 
 pub(super) async fn play(stage: &mut Stage<'_>) -> Result<(), Failed> {
     let access = stage.emulator.enablex();
     let credentials = Credentials::new(access.app_id(), access.app_key());
-    let client = Client::builder(credentials).endpoint(access.url()).build()?;
+    let recordings = RecordingAccess::new(access.recording_user(), access.recording_password());
+    let client = Client::builder(credentials)
+        .recordings(recordings.allow_host("127.0.0.1"))
+        .endpoint(access.url())
+        .build()?;
+    let mailbox = Mailbox::open().await?;
+    stage.require(access.send_webhooks(&mailbox.url()?, true), "webhooks are posted to us")?;
 
     let info =
         client.create_room(CreateRoom::new("Tour", "guide-1", RoomSettings::new(4).moderators(1))).await?;
@@ -54,8 +63,35 @@ pub(super) async fn play(stage: &mut Stage<'_>) -> Result<(), Failed> {
     let request = CreateToken::new(&info.room_id, "Late", Role::Participant, "late");
     let error = client.create_token(request).await.err().ok_or("a proxy's page was taken for a token")?;
     stage.tell("tell a proxy's error page from an answer", error.kind())?;
-    moderator.close().await;
-    Ok(())
+
+    let meanings = lookup_error(LookupError::new(CodeSpace::Session, "5126"))?;
+    stage.require(meanings.len() > 1, "the code has several meanings")?;
+    stage.tell("look up a code", format!("5126 has {} meanings", meanings.len()))?;
+
+    for room in [newer, older, moderator] {
+        room.close().await;
+    }
+    let reader = WebhookReader::new().credentials(access.webhook_user(), access.webhook_password());
+    let told = recorded(&mailbox, &reader).await?;
+    stage.require(told.room_id.as_ref() == Some(&info.room_id), "the webhook is about the room")?;
+    stage.tell("receive a webhook with credentials", told.kind.as_str())?;
+
+    let url = told.urls.first().ok_or("the webhook tells of no file")?;
+    let mut download = client.open_recording(DownloadRecording::new(url)).await?;
+    while download.next().await?.is_some() {}
+    stage.require(Some(download.received()) == download.total(), "the file is whole")?;
+    stage.tell("download the recording", format!("{} bytes", download.received()))
+}
+
+/// The webhook that tells of the recording: that of the session's end comes, too, in any order.
+async fn recorded(mailbox: &Mailbox, reader: &WebhookReader) -> Result<Webhook, Failed> {
+    loop {
+        let (authorization, body) = mailbox.receive().await?;
+        let webhook = reader.read(Some(&authorization), &body)?;
+        if webhook.kind == WebhookKind::Recording {
+            return Ok(webhook);
+        }
+    }
 }
 
 async fn enter(

@@ -19,19 +19,19 @@ use super::{Failed, Stage, hidden};
 const SIGNATURE_SECRET: &str = "the signature secret of this webhook";
 
 /// A server that takes one webhook. A real one stands in the crate's examples.
-struct Mailbox(TcpListener);
+pub(super) struct Mailbox(TcpListener);
 
 impl Mailbox {
-    async fn open() -> std::io::Result<Self> {
+    pub(super) async fn open() -> std::io::Result<Self> {
         Ok(Self(TcpListener::bind("127.0.0.1:0").await?))
     }
 
-    fn url(&self) -> std::io::Result<String> {
+    pub(super) fn url(&self) -> std::io::Result<String> {
         Ok(format!("http://{}/hooks", self.0.local_addr()?))
     }
 
     /// Waits for a request and answers it; gives its Authorization and its body.
-    async fn receive(&self) -> Result<(String, Vec<u8>), Failed> {
+    pub(super) async fn receive(&self) -> Result<(String, Vec<u8>), Failed> {
         let (stream, _) = tokio::time::timeout(Duration::from_secs(5), self.0.accept()).await??;
         let mut stream = BufReader::new(stream);
         let (mut authorization, mut length) = (String::new(), 0);

@@ -79,6 +79,24 @@ pub struct Event {
     pub args: Vec<Value>,
     /// Where the server waits for an acknowledgement: what [`Socket::ack`] takes.
     pub ack: Option<AckId>,
+    /// Its number among the events of the connection, from 0.
+    pub position: u64,
+}
+
+/// An acknowledgement from the server.
+#[derive(PartialEq)]
+#[non_exhaustive]
+pub struct Ack {
+    /// Its arguments.
+    pub args: Vec<Value>,
+    /// How many events came before it: those whose [`position`](Event::position) is not lower came after it.
+    pub position: u64,
+}
+
+impl fmt::Debug for Ack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ack").field("args", &self.args.len()).field("position", &self.position).finish()
+    }
 }
 
 impl fmt::Debug for Event {
@@ -141,6 +159,14 @@ impl Socket {
         args: &[Value],
         limit: Duration,
     ) -> Result<Vec<Value>, SocketError> {
+        self.ask(event, args, limit).await.map(|ack| ack.args)
+    }
+
+    /// As [`emit_with_ack`](Self::emit_with_ack); tells where among the events the acknowledgement came.
+    ///
+    /// # Errors
+    /// As [`emit_with_ack`](Self::emit_with_ack).
+    pub async fn ask(&self, event: &str, args: &[Value], limit: Duration) -> Result<Ack, SocketError> {
         let (pending, answer) = Pending::new(&self.shared)?;
         let frame = packet::event(&self.namespace, Some(pending.id()), event, args);
         let exchange = async {

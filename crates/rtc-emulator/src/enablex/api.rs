@@ -1,4 +1,8 @@
 //! The Server API.
+//!
+//! Rooms refuse and answer in the older form, a number with status 200. In the newer one, a status with a name, come
+//! refusals of wrong credentials and of what has no number. A room with people in it (also in front of it) refuses
+//! changes and its end. Unsure: the code for a scheduled room that opens too soon to be changed (10030 here).
 
 use std::time::{Duration, SystemTime};
 
@@ -10,7 +14,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Refusal,
-    hub::{Hub, Room, Token, number},
+    hub::{Hub, Token},
+    reports,
+    room::{Room, number},
 };
 use crate::{
     credentials::{ENABLEX_APP_ID, ENABLEX_APP_KEY},
@@ -26,15 +32,26 @@ const DATA_MEMBERS: usize = 5;
 
 pub(super) fn answer(hub: &Hub, exchange: &Exchange) -> Result<Response<Full<Bytes>>, Refusal> {
     authorize(exchange)?;
-    let body = exchange
+    let mut body = exchange
         .value()
         .map_err(|why| Refusal::Name(StatusCode::BAD_REQUEST, "INVALID_JSON", format!("no JSON: {why}")))?;
+    take_duration(&mut body);
     if let Some(broken) = exchange.check(&body).into_iter().next() {
         return Err(refusal(&broken));
     }
     let answer = match exchange.operation {
         "create_room" => create_room(hub, exchange, &body)?,
+        "list_rooms" => json!({ "result": 0, "rooms": rooms(hub) }),
+        "get_room" => with_room(hub, exchange, |room| Ok(json!({ "result": 0, "room": room.info })))?,
+        "update_room" => with_room(hub, exchange, |room| update_room(room, exchange, &body))?,
+        "delete_room" => delete_room(hub, exchange)?,
+        "list_users" => with_room(hub, exchange, |room| Ok(users(room)))?,
         "create_token" => create_token(hub, exchange, &body)?,
+        "get_dial_in" => dial_in(),
+        operation if operation.contains("archive") => {
+            reports::archives(&hub.lock(), exchange, &base(exchange))?
+        }
+        operation if operation.contains("cdr") => reports::cdrs(&hub.lock(), exchange)?,
         other => {
             let message = format!("the emulator does not serve {other}");
             return Err(Refusal::Name(StatusCode::NOT_IMPLEMENTED, "NOT_IMPLEMENTED", message));
@@ -68,12 +85,7 @@ fn refusal(broken: &Broken) -> Refusal {
 }
 
 fn create_room(hub: &Hub, exchange: &Exchange, body: &Value) -> Result<Value, Refusal> {
-    let given = body.get("settings").and_then(Value::as_object).cloned().unwrap_or_default();
-    let fields = exchange.route.map(|route| route.fields).unwrap_or_default();
-    let known = fields.iter().find(|field| field.wire == "settings").map_or(&[][..], |field| field.fields);
-    if let Some(name) = given.keys().find(|name| !known.iter().any(|field: &Field| field.wire == *name)) {
-        return Err(Refusal::Number(10009, "Unrecognized key", format!("settings has no key {name}")));
-    }
+    let given = known_settings(exchange, body)?;
     if let Some(start) = starts(&given)
         && start < exchange.now
     {
@@ -81,12 +93,7 @@ fn create_room(hub: &Hub, exchange: &Exchange, body: &Value) -> Result<Value, Re
     }
     let mut settings = defaults();
     settings.extend(given);
-    // Sent as number or text, kept as text.
-    for name in ["moderators", "participants"] {
-        if let Some(count) = settings.get(name).and_then(number) {
-            settings.insert(name.into(), count.to_string().into());
-        }
-    }
+    as_texts(&mut settings);
     let digits = |n| hub.shared.ids.digits(n).parse::<u64>().unwrap_or_default();
     let sip = if body.pointer("/sip/enabled") == Some(&Value::Bool(true)) {
         json!({ "enabled": true, "pin": digits(6), "meeting_id": digits(9) })
@@ -105,6 +112,144 @@ fn create_room(hub: &Hub, exchange: &Exchange, body: &Value) -> Result<Value, Re
     });
     hub.lock().rooms.insert(room_id, Room::new(info.clone()));
     Ok(json!({ "result": 0, "room": info }))
+}
+
+/// The settings of a body, all of which must be known.
+fn known_settings(exchange: &Exchange, body: &Value) -> Result<Map<String, Value>, Refusal> {
+    let given = body.get("settings").and_then(Value::as_object).cloned().unwrap_or_default();
+    // An update does not know those that cannot be changed: they have codes of their own.
+    let fields = exchange.route.map(|route| route.fields).unwrap_or_default();
+    let known = fields.iter().find(|field| field.wire == "settings").map_or(&[][..], |field| field.fields);
+    match given.keys().find(|name| !known.iter().any(|field: &Field| field.wire == *name)) {
+        None => Ok(given),
+        Some(name) => Err(match name.as_str() {
+            "mode" if exchange.operation == "update_room" => {
+                Refusal::Number(10020, "Illegible parameter", "settings.mode cannot be changed".into())
+            }
+            "scheduled" | "adhoc" if exchange.operation == "update_room" => {
+                Refusal::Number(10106, "Illegible request", format!("settings.{name} cannot be changed"))
+            }
+            _ => Refusal::Number(10009, "Unrecognized key", format!("settings has no key {name}")),
+        }),
+    }
+}
+
+/// The samples write it as text, the documentation as a number.
+fn take_duration(body: &mut Value) {
+    let duration = body.pointer_mut("/settings/duration");
+    if let Some(duration) = duration.filter(|duration| duration.is_string())
+        && let Some(minutes) = number(duration)
+    {
+        *duration = minutes.into();
+    }
+}
+
+/// Sent as number or text, kept as text.
+fn as_texts(settings: &mut Map<String, Value>) {
+    for name in ["moderators", "participants"] {
+        if let Some(count) = settings.get(name).and_then(number) {
+            settings.insert(name.into(), count.to_string().into());
+        }
+    }
+}
+
+fn missing() -> Refusal {
+    Refusal::Number(40001, "Not found", "Room not found".into())
+}
+
+fn with_room<T>(
+    hub: &Hub,
+    exchange: &Exchange,
+    act: impl FnOnce(&mut Room) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let id = exchange.params.get("room_id").unwrap_or_default();
+    act(hub.lock().rooms.get_mut(id).ok_or_else(missing)?)
+}
+
+fn rooms(hub: &Hub) -> Value {
+    hub.lock().rooms.values().map(|room| room.info.clone()).collect()
+}
+
+/// Whether nobody is there, and the room does not open soon.
+fn at_rest(room: &Room, now: SystemTime) -> Result<(), Refusal> {
+    let refuse = |why: &str| Err(Refusal::Number(10030, "Denied request on active room", why.into()));
+    if !room.users.is_empty() {
+        return refuse("the room is active");
+    }
+    let minutes = Duration::from_secs(room.minutes().unwrap_or(0) * 60);
+    let start = room.fact("settings").as_object().and_then(starts);
+    match start {
+        Some(start) if now + QUARTER > start && now < start + minutes => {
+            refuse("a scheduled room can be changed until 15 minutes before it opens")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is given replaces what was; it counts for later sessions.
+fn update_room(room: &mut Room, exchange: &Exchange, body: &Value) -> Result<Value, Refusal> {
+    let mut settings = known_settings(exchange, body)?;
+    at_rest(room, exchange.now)?;
+    let is_scheduled = room.is_set("scheduled");
+    if settings.contains_key("scheduled_time") && !is_scheduled {
+        let why = "settings.scheduled_time is for scheduled rooms".into();
+        return Err(Refusal::Number(10018, "Illegible parameter", why));
+    }
+    let mut as_scheduled = settings.clone();
+    as_scheduled.insert("scheduled".into(), is_scheduled.into());
+    if starts(&as_scheduled).is_some_and(|start| start < exchange.now) {
+        return Err(Refusal::Number(10006, "Illegible time", "settings.scheduled_time has passed".into()));
+    }
+    as_texts(&mut settings);
+    let Value::Object(info) = &mut room.info else { return Err(missing()) };
+    for name in ["name", "owner_ref", "sip", "data"] {
+        if let Some(value) = body.get(name).filter(|value| !value.is_null()) {
+            info.insert(name.into(), value.clone());
+        }
+    }
+    if let Some(Value::Object(known)) = info.get_mut("settings") {
+        known.extend(settings);
+    }
+    Ok(json!({ "result": 0 }))
+}
+
+fn delete_room(hub: &Hub, exchange: &Exchange) -> Result<Value, Refusal> {
+    with_room(hub, exchange, |room| {
+        if room.users.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::Number(10030, "Denied request on active room", "the room is active".into()))
+    })?;
+    hub.lock().rooms.remove(exchange.params.get("room_id").unwrap_or_default());
+    Ok(json!({ "result": 0 }))
+}
+
+/// Who is in a room; null for a room in which nobody is.
+fn users(room: &Room) -> Value {
+    let users: Vec<Value> = room
+        .inside()
+        .map(|(_, user)| {
+            json!({
+                "name": user.name, "user_ref": user.user_ref, "role": user.role,
+                "permissions": user.permissions(),
+            })
+        })
+        .collect();
+    let total = users.len();
+    json!({ "result": 0, "total": total, "users": if total == 0 { Value::Null } else { users.into() } })
+}
+
+/// Without a `result`, and with secrets, as the service answers it.
+fn dial_in() -> Value {
+    let number = |country: &str, code: &str, phone: &str| json!({ "country": country, "country_code": code, "phone": phone, "toll": "toll" });
+    json!({
+        "_id": "5f0123456789abcdef0d1a11", "app_key": ENABLEX_APP_KEY, "settings": { "sip": true },
+        "sip": {
+            "server_url": "sip.example.com", "username": "emulator", "password": "emulatorSipPassword",
+            "sig_servers": ["127.0.0.1"], "media_servers": ["127.0.0.1"],
+        },
+        "dialin": [number("United States", "US", "+1 555 0100"), number("India", "IN", "+91 55 5010 0100")],
+    })
 }
 
 /// What the service fills in.
@@ -132,10 +277,7 @@ fn create_token(hub: &Hub, exchange: &Exchange, body: &Value) -> Result<Value, R
     let room_id = exchange.params.get("room_id").unwrap_or_default();
     let role = body["role"].as_str().unwrap_or_default();
     let mut data = hub.lock();
-    let room = data
-        .rooms
-        .get(room_id)
-        .ok_or_else(|| Refusal::Number(40001, "Not found", "Room not found".into()))?;
+    let room = data.rooms.get(room_id).ok_or_else(missing)?;
     let settings = room.fact("settings").as_object().cloned().unwrap_or_default();
     open(&settings, exchange.now)?;
     if room.is_full(role) {
@@ -152,7 +294,10 @@ fn create_token(hub: &Hub, exchange: &Exchange, body: &Value) -> Result<Value, R
             "mode": settings.get("mode"),
         } },
     });
+    let text = STANDARD.encode(content.to_string());
     let token = Token {
+        text: text.clone(),
+        used_by: None,
         room_id: room_id.to_owned(),
         signature,
         name: body["name"].clone(),
@@ -162,7 +307,7 @@ fn create_token(hub: &Hub, exchange: &Exchange, body: &Value) -> Result<Value, R
         expires: exchange.now + QUARTER,
     };
     data.tokens.insert(id, token);
-    Ok(json!({ "result": 0, "token": STANDARD.encode(content.to_string()) }))
+    Ok(json!({ "result": 0, "token": text }))
 }
 
 /// Whether a room gives tokens now: a scheduled one does from a quarter of an hour before its start to its end.
@@ -177,6 +322,12 @@ fn open(settings: &Map<String, Value>, now: SystemTime) -> Result<(), Refusal> {
         return denied(10111, "Conference is over");
     }
     Ok(())
+}
+
+/// Where files are for who asks.
+fn base(exchange: &Exchange) -> String {
+    let (host, secure) = address(exchange);
+    format!("{}://{host}", if secure { "https" } else { "http" })
 }
 
 /// Where the client reached us: it will reach the room there, too.

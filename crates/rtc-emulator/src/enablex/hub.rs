@@ -1,14 +1,21 @@
-//! Everything the emulated EnableX keeps: rooms, tokens and who is in which room.
+//! Everything the emulated EnableX keeps.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
 
 use serde_json::{Value, json};
-use socketioxide::{extract::SocketRef, socket::Sid};
+use socketioxide::socket::Sid;
 
+use super::{
+    delivery::{Delivery, Hook},
+    files::File,
+    live::Next,
+    reports::Past,
+    room::Room,
+};
 use crate::shared::Shared;
 
 pub(super) struct Hub {
@@ -19,97 +26,33 @@ pub(super) struct Hub {
 #[derive(Default)]
 pub(super) struct Data {
     pub(super) rooms: BTreeMap<String, Room>,
-    /// Those that were not used yet, by id.
     pub(super) tokens: BTreeMap<String, Token>,
     /// Who a connection is: room and client id.
     pub(super) clients: BTreeMap<Sid, (String, String)>,
+    /// Sessions that are over.
+    pub(super) past: Vec<Past>,
+    /// What can be downloaded, by path.
+    pub(super) files: BTreeMap<String, File>,
+    pub(super) hook: Option<Hook>,
+    pub(super) deliveries: VecDeque<Delivery>,
+    /// What becomes of the next live recording or stream that is started.
+    pub(super) next_live: Option<Next>,
+    /// By how many minutes a session is extended; 10 unless it is changed.
+    pub(super) extension: Option<u64>,
 }
 
 pub(super) struct Token {
     pub(super) room_id: String,
     pub(super) signature: String,
+    /// The whole of it, as it was given out.
+    pub(super) text: String,
     pub(super) name: Value,
     pub(super) role: String,
     pub(super) user_ref: Value,
     pub(super) data: Value,
     pub(super) expires: SystemTime,
-}
-
-pub(super) struct Room {
-    /// As the Server API answers it.
-    pub(super) info: Value,
-    pub(super) users: BTreeMap<String, User>,
-    pub(super) session: Session,
-}
-
-/// What lasts from the first user's coming to the last one's going.
-#[derive(Default)]
-pub(super) struct Session {
-    pub(super) conf_num: String,
-    pub(super) locked: bool,
-    pub(super) muted: bool,
-    pub(super) recording: bool,
-}
-
-pub(super) struct User {
-    pub(super) socket: SocketRef,
-    pub(super) name: Value,
-    pub(super) role: String,
-    pub(super) user_ref: Value,
-    pub(super) data: Value,
-    /// Whether a moderator has to let the user in first.
-    pub(super) awaited: bool,
-}
-
-impl User {
-    pub(super) fn is_moderator(&self) -> bool {
-        self.role == "moderator" && !self.awaited
-    }
-
-    pub(super) fn told(&self, client_id: &str) -> Value {
-        let moderator = self.role == "moderator";
-        json!({
-            "clientId": client_id, "name": self.name, "role": self.role, "user_ref": self.user_ref,
-            "data": self.data,
-            "permissions": {
-                "publish": self.role != "viewer", "subscribe": true, "record": moderator, "stats": true,
-                "controlhandlers": moderator,
-            },
-        })
-    }
-}
-
-impl Room {
-    pub(super) fn new(info: Value) -> Self {
-        Self { info, users: BTreeMap::new(), session: Session::default() }
-    }
-
-    pub(super) fn setting(&self, name: &str) -> &Value {
-        self.info.get("settings").and_then(|settings| settings.get(name)).unwrap_or(&Value::Null)
-    }
-
-    /// A member of what the Server API answers.
-    pub(super) fn fact(&self, name: &str) -> &Value {
-        self.info.get(name).unwrap_or(&Value::Null)
-    }
-
-    /// Whether nobody of this role can come in any more. Viewers count as participants.
-    pub(super) fn is_full(&self, role: &str) -> bool {
-        let moderator = role == "moderator";
-        let limit = number(self.setting(if moderator { "moderators" } else { "participants" }));
-        let there = self.users.values().filter(|user| (user.role == "moderator") == moderator).count();
-        limit.is_some_and(|limit| there as u64 >= limit)
-    }
-
-    /// Those who are in the room, not in front of it.
-    pub(super) fn inside(&self) -> impl Iterator<Item = (&String, &User)> {
-        self.users.iter().filter(|(_, user)| !user.awaited)
-    }
-}
-
-/// A number that may be written as text.
-pub(super) fn number(value: &Value) -> Option<u64> {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+    /// The client id that it was used for, or the latest one after reconnecting.
+    pub(super) used_by: Option<String>,
 }
 
 impl Hub {
@@ -123,18 +66,14 @@ impl Hub {
 
     pub(super) fn state(&self) -> Value {
         let data = self.lock();
-        let rooms: Vec<Value> = data
-            .rooms
-            .values()
-            .map(|room| {
-                let users: Vec<Value> = room.users.iter().map(|(id, user)| user.told(id)).collect();
-                json!({
-                    "room": room.info, "users": users, "locked": room.session.locked,
-                    "muted": room.session.muted, "recording": room.session.recording,
-                })
-            })
-            .collect();
-        json!({ "rooms": rooms, "unused_tokens": data.tokens.len() })
+        json!({
+            "rooms": data.rooms.values().map(Room::shown).collect::<Vec<_>>(),
+            "unused_tokens": data.tokens.values().filter(|token| token.used_by.is_none()).count(),
+            "sessions": data.past.iter().map(Past::shown).collect::<Vec<_>>(),
+            "files": data.files.keys().collect::<Vec<_>>(),
+            "webhook": data.hook.as_ref().map(Hook::shown),
+            "deliveries": data.deliveries,
+        })
     }
 
     pub(super) fn reset(&self) {
@@ -142,19 +81,24 @@ impl Hub {
         // Without the lock: the end of a connection asks for it.
         for user in data.rooms.into_values().flat_map(|room| room.users.into_values()) {
             // It may have gone by itself.
-            let _ = user.socket.disconnect();
+            let _ = user.socket.map(|socket| socket.disconnect());
         }
     }
 
     pub(super) fn seed(&self, state: &Value) -> Result<(), String> {
-        let rooms = state.get("rooms").and_then(Value::as_array).ok_or("enablex: give {\"rooms\": [..]}")?;
+        let rooms = state.get("rooms").and_then(Value::as_array).ok_or("give {\"rooms\": [..]}")?;
+        let mut taken = BTreeMap::new();
         for room in rooms {
-            let id = room["room_id"].as_str().ok_or("enablex: each room needs a room_id")?;
-            if !room["settings"].is_object() {
-                return Err(format!("enablex: the room {id} needs settings"));
+            // A state that was shown can be taken in again.
+            let room = room.get("room").unwrap_or(room);
+            let id = room.get("room_id").and_then(Value::as_str).ok_or("each room needs a room_id")?;
+            if !room.get("settings").is_some_and(Value::is_object) {
+                return Err(format!("the room {id} needs settings"));
             }
-            self.lock().rooms.insert(id.to_owned(), Room::new(room.clone()));
+            taken.insert(id.to_owned(), Room::new(room.clone()));
         }
+        // All or none.
+        self.lock().rooms.append(&mut taken);
         Ok(())
     }
 }

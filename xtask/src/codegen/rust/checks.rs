@@ -145,6 +145,15 @@ pub(super) fn value_checks(spec: &Spec, field: &Field, constant: &str, checks: &
             option(field.max),
             code(field.code.as_ref())
         )),
+        "f64" if field.min.is_some() || field.max.is_some() => {
+            let bound = |limit: Option<i64>| limit.map_or("None".into(), |limit| format!("Some({limit}.0)"));
+            Some(format!(
+                "{checks}.range({constant}, *value, {}, {}, {});",
+                bound(field.min),
+                bound(field.max),
+                code(field.code.as_ref())
+            ))
+        }
         _ => None,
     }
 }

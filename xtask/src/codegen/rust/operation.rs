@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::{Shape, shape};
 use crate::codegen::spec::{BodyKind, Field, Operation, Paging, Place, Replay, Spec};
 
@@ -49,6 +51,9 @@ pub(super) fn meta(operation: &Operation) -> String {
         scope => {
             let _ = write!(meta, ".with_auth(rtc_core::Auth::Service({scope:?}))");
         }
+    }
+    if operation.streamed {
+        meta.push_str(".with_answer(rtc_core::Answer::Streamed)");
     }
     if let Some(ms) = operation.timeout_ms {
         let _ = write!(meta, ".with_timeout(std::time::Duration::from_millis({ms}))");
@@ -107,9 +112,9 @@ pub(super) fn encode(out: &mut String, spec: &Spec, operation: &Operation) {
             _ => continue,
         };
         let text = "rtc_core::encode::WireText::wire_text(value)";
-        let text = match field.prefix.as_str() {
-            "" => format!("&{text}"),
-            prefix => format!("&format!(\"{prefix}{{}}\", {text})"),
+        let text = match (field.prefix.as_str(), field.suffix.as_str()) {
+            ("", "") => format!("&{text}"),
+            (prefix, suffix) => format!("&format!(\"{prefix}{{}}{suffix}\", {text})"),
         };
         // Header names are constants in lower case.
         let wire = field.wire.as_ref();
@@ -164,7 +169,11 @@ pub(super) fn each_value(out: &mut String, field: &Field, statement: &str) {
 }
 
 pub(super) fn json_member(field: &Field) -> String {
-    let (name, wire) = (field.ident(), field.wire.as_ref());
+    json_member_as(field, field.wire.as_ref())
+}
+
+fn json_member_as(field: &Field, wire: &str) -> String {
+    let name = field.ident();
     if field.flatten {
         return format!(".members(self.{name}.as_ref())");
     }
@@ -258,31 +267,58 @@ pub(super) fn command(out: &mut String, spec: &Spec, operation: &Operation) {
         operation.path
     );
     let _ = writeln!(out, "const NAME: &'static str = {:?};", operation.name.as_ref());
-    if module != "room" {
-        let output = model_path(spec, operation.output.as_deref().unwrap_or("()"));
-        let _ = writeln!(
-            out,
-            "type Output = {};",
-            output.replace("crate::model::", &format!("crate::{module}::"))
-        );
+    if let Some(code) = operation.moderators {
+        let _ = writeln!(out, "const MODERATORS: Option<i64> = Some({code});");
     }
+    let output = model_path(spec, operation.output.as_deref().unwrap_or("()"));
+    let _ =
+        writeln!(out, "type Output = {};", output.replace("crate::model::", &format!("crate::{module}::")));
     out.push_str("fn validate(&self) -> Result<(), Violations> { Self::validate(self) }\n");
-    out.push_str("fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> { Ok(vec![");
-    match &operation.args {
-        Some(args) => {
-            let list: Vec<serde_json::Value> = serde_json::from_str(args).unwrap_or_default();
-            let items: Vec<_> = list.iter().map(|v| format!("serde_json::json!({v})")).collect();
-            out.push_str(&items.join(", "));
+    out.push_str("fn args(&self) -> Result<Vec<serde_json::Value>, EncodeError> { ");
+    match (&operation.args, &operation.args_fn) {
+        (Some(args), _) => {
+            let list: Vec<Value> = serde_json::from_str(args).unwrap_or_default();
+            let items: Vec<_> = list.iter().map(|item| template(&operation.fields, item)).collect();
+            let _ = write!(out, "Ok(vec![{}])", items.join(", "));
         }
-        None => {
-            out.push_str("rtc_core::encode::JsonObject::new()");
+        (None, Some(function)) => {
+            let _ = write!(out, "{function}(self)");
+        }
+        (None, None) => {
+            out.push_str("Ok(vec![rtc_core::encode::JsonObject::new()");
             for field in operation.fields.iter().filter(|f| f.place == Place::Body) {
                 out.push_str(&json_member(field));
             }
-            out.push_str(".into_value()?");
+            out.push_str(".into_value()?])");
         }
     }
-    out.push_str("]) } }\n");
+    out.push_str(" } }\n");
+}
+
+/// The expression of a value whose texts `$name` stand for fields.
+fn template(fields: &[Field], value: &Value) -> String {
+    let field = |text: &str| fields.iter().find(|f| Some(f.name.as_ref().as_str()) == text.strip_prefix('$'));
+    match value {
+        Value::String(text) if field(text).is_some() => {
+            format!("rtc_core::encode::json_value(&self.{})?", field(text).map_or("", Field::ident))
+        }
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(|item| template(fields, item)).collect();
+            format!("serde_json::Value::Array(vec![{}])", items.join(", "))
+        }
+        Value::Object(members) if !members.is_empty() => {
+            let members = members.iter().map(|(name, member)| match member.as_str().and_then(field) {
+                Some(field) if field.is_list() => {
+                    format!(".member({name:?}, &self.{})", field.ident())
+                }
+                Some(field) => json_member_as(field, name),
+                None => format!(".member({name:?}, &{})", template(fields, member)),
+            });
+            let members: String = members.collect();
+            format!("rtc_core::encode::JsonObject::new(){members}.into_value()?")
+        }
+        constant => format!("serde_json::json!({constant})"),
+    }
 }
 
 pub enum Piece<'a> {

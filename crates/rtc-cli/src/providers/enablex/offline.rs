@@ -118,10 +118,25 @@ impl Server {
         json!({
             "id": "room", "clientId": me, "user": user,
             "userList": [user, { "clientId": "c-par", "name": "Participant", "role": "participant" }],
-            "room": { "name": "case", "conf_num": "1", "locked": self.of_state("locked"), "settings": { "mode": self.of_state("mode") } },
+            "room": {
+                "name": "case", "conf_num": "1", "locked": self.of_state("locked"),
+                "settings": { "mode": self.of_state("mode") }, "remainingDuration": self.seconds_left(),
+            },
             "subscription": { "recording": true },
             "awaitedParticipants": { "c-wait": waiting("c-wait"), "c-w2": waiting("c-w2") },
         })
+    }
+}
+
+impl Server {
+    /// How long the session still lasts; `None` where the case says nothing of its duration.
+    fn seconds_left(&self) -> Option<f64> {
+        let minutes = |value: &Value| value.as_f64().unwrap_or_default();
+        let duration = self.of_state("duration").as_f64()?;
+        let extensions = self.of_state("extensions").as_array().into_iter().flatten();
+        let extended: f64 =
+            extensions.filter_map(|extension| extension.get("extended_time")).map(minutes).sum();
+        Some((duration + extended - minutes(self.of_state("elapsed"))) * 60.0)
     }
 }
 

@@ -139,7 +139,12 @@ impl<C: Channel> Driver<C> {
             Step::Nothing => {}
             Step::Dropped => self.shared.count_dropped_packet(),
             Step::Send(text) => self.send(text).await?,
-            Step::Event(event) => self.shared.push(event),
+            Step::Event(event) => {
+                // Of one read many frames can come, and none of them waits: nobody else would run before all are queued.
+                if self.shared.push(event) {
+                    tokio::task::yield_now().await;
+                }
+            }
             Step::Ack(id, answer) => {
                 if answer.is_err() {
                     self.shared.count_dropped_packet();

@@ -124,7 +124,9 @@ impl Machine {
             }
             Kind::Error(reason) if self.state == State::Joining => Step::End(SocketError::Refused(reason)),
             Kind::Disconnect => Step::End(closed("the server ended the session")),
-            Kind::Event { name, args, ack } => Step::Event(Event { name, args, ack: ack.map(AckId) }),
+            Kind::Event { name, args, ack } => {
+                Step::Event(Event { name, args, ack: ack.map(AckId), position: 0 })
+            }
             Kind::Ack { id, args } => Step::Ack(id, Ok(args)),
             Kind::BinaryAck { id } => {
                 Step::Ack(id, Err(SocketError::Protocol("the acknowledgement has binary attachments")))

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 use tokio::sync::{Notify, oneshot};
 
-use super::{Event, SocketError, closed};
+use super::{Ack, Event, SocketError, closed};
 
-type Answer = Result<Vec<Value>, SocketError>;
+type Answer = Result<Ack, SocketError>;
 
 pub(super) struct Shared {
     state: Mutex<State>,
@@ -24,6 +24,8 @@ struct State {
     unread: bool,
     pending: HashMap<u64, oneshot::Sender<Answer>>,
     next_id: u64,
+    /// How many events have come.
+    arrived: u64,
     dropped_events: u64,
     dropped_packets: u64,
 }
@@ -58,19 +60,23 @@ impl Shared {
         self.state().dropped_packets += 1;
     }
 
-    /// Queues an event.
-    pub(super) fn push(&self, event: Event) {
+    /// Queues an event, and tells whether so many wait that their reader should have a turn.
+    pub(super) fn push(&self, mut event: Event) -> bool {
         let mut state = self.state();
+        event.position = state.arrived;
+        state.arrived += 1;
         if state.unread {
-            return;
+            return false;
         }
         if state.events.len() >= self.queue {
             state.events.pop_front();
             state.dropped_events += 1;
         }
         state.events.push_back(event);
+        let many = state.events.len() > self.queue / 2;
         drop(state);
         self.arrived.notify_one();
+        many
     }
 
     pub(super) async fn next_event(&self) -> Option<Event> {
@@ -96,11 +102,14 @@ impl Shared {
         state.events = VecDeque::new();
     }
 
-    pub(super) fn answer(&self, id: u64, answer: Answer) {
-        let waiting = self.state().pending.remove(&id);
+    pub(super) fn answer(&self, id: u64, answer: Result<Vec<Value>, SocketError>) {
+        let (waiting, position) = {
+            let mut state = self.state();
+            (state.pending.remove(&id), state.arrived)
+        };
         if let Some(waiting) = waiting {
             // Whoever gave up waiting does not miss it.
-            let _ = waiting.send(answer);
+            let _ = waiting.send(answer.map(|args| Ack { args, position }));
         }
     }
 
