@@ -123,6 +123,7 @@ pub struct RoomState {
 }
 
 /// What a command changes of which an event tells, too.
+#[cfg(feature = "socketio")]
 pub(super) fn topic_of_command(operation: &str) -> Option<&'static str> {
     Some(match operation {
         "lock_room" | "unlock_room" => "lock",
@@ -136,6 +137,7 @@ pub(super) fn topic_of_command(operation: &str) -> Option<&'static str> {
 }
 
 /// The same of an event.
+#[cfg(feature = "socketio")]
 pub(super) fn topic_of_event(event: &RoomEvent) -> Option<&'static str> {
     Some(match event {
         RoomEvent::RoomLocked(_) | RoomEvent::RoomUnlocked(_) => "lock",
