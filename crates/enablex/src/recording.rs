@@ -48,11 +48,6 @@ pub(crate) fn check_url(request: &DownloadRecording, checks: &mut Checks) {
     }
 }
 
-/// Scheme, host and port of an address, for the endpoint policy.
-pub(crate) fn origin(url: &str) -> String {
-    Url::parse(url).map_or_else(|_| url.to_owned(), |url| url.origin().ascii_serialization())
-}
-
 /// Keeps the credentials from hosts that are not allowed.
 pub(crate) struct HostGate {
     url: String,
@@ -76,22 +71,10 @@ impl HostGate {
     }
 }
 
-struct Passed;
-
-impl Permit for Passed {
-    fn release(self: Box<Self>) -> BoxFuture<'static, ()> {
-        Box::pin(async {})
-    }
-}
-
 impl Gate<EnableXError> for HostGate {
-    fn look(&self) -> BoxFuture<'_, Result<(), Error>> {
-        Box::pin(async { Ok(()) })
-    }
-
     fn enter(&self) -> BoxFuture<'_, Result<Box<dyn Permit>, Error>> {
         // After the checks of the address, so that a broken one is told as such.
-        Box::pin(async { self.check().map(|()| Box::new(Passed) as Box<dyn Permit>) })
+        Box::pin(async { self.check().map(|()| Box::new(()) as Box<dyn Permit>) })
     }
 }
 
@@ -134,11 +117,5 @@ mod tests {
         for text in ["", "bytes", "bytes */100", "items 1-2/3", "bytes a-2/3"] {
             assert_eq!(range(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn origins() {
-        assert_eq!(origin("https://portal.example/a?b"), "https://portal.example");
-        assert_eq!(origin("http://127.0.0.1:8080/a"), "http://127.0.0.1:8080");
     }
 }

@@ -17,6 +17,8 @@ mod options;
 #[cfg(feature = "socketio")]
 mod reader;
 mod state;
+#[cfg(feature = "socketio")]
+mod topic;
 
 use std::fmt;
 

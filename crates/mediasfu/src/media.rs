@@ -8,7 +8,7 @@ use rtc_core::encode::without_bom;
 use rtc_core::http::header::{CONTENT_TYPE, LOCATION};
 use rtc_core::http::{Response, Uri};
 use rtc_core::validate::{Checks, Field, pattern};
-use rtc_core::{Bytes, DecodeError, Operation, Rule, Url};
+use rtc_core::{Bytes, DecodeError, Operation, Rule, Url, origin};
 use serde::Serialize;
 
 use crate::credentials::MediaSfu;
@@ -51,13 +51,6 @@ macro_rules! addressed {
     ($($request:ty),*) => {$(impl Addressed for $request { fn url(&self) -> &str { &self.url } })*};
 }
 addressed!(PublishWhip, PlayWhep, GetWhepProfile, DeleteMediaResource);
-
-/// Scheme, host and port of an address, for the endpoint policy: it judges those, the rest is the service's.
-pub(crate) fn origin(url: &str) -> String {
-    let end = url.find("://").map_or(0, |at| at + 3);
-    let end = url.get(end..).and_then(|rest| rest.find(['/', '?', '#'])).map_or(url.len(), |at| end + at);
-    url.get(..end).unwrap_or(url).to_owned()
-}
 
 /// What the tables cannot say of an address.
 pub(crate) fn check_url<A: Addressed>(request: &A, checks: &mut Checks) {
@@ -115,18 +108,6 @@ pub(crate) fn decode_profile(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_policy_judges_the_origin() {
-        for (url, expected) in [
-            ("https://a.example/whip/x?y=1#z", "https://a.example"),
-            ("https://a.example:8443?x", "https://a.example:8443"),
-            ("https://user@a.example", "https://user@a.example"),
-            ("nothing", "nothing"),
-        ] {
-            assert_eq!(origin(url), expected);
-        }
-    }
 
     #[test]
     fn payload_types() {

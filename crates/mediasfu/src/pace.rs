@@ -30,14 +30,11 @@ impl Pace {
 }
 
 impl Gate<MediaSfuError> for Pace {
-    fn look(&self) -> BoxFuture<'_, Result<(), Error>> {
-        Box::pin(async { Ok(()) })
-    }
-
     fn enter(&self) -> BoxFuture<'_, Result<Box<dyn Permit>, Error>> {
         Box::pin(async {
             self.turn().await;
-            Ok(Box::new(Passed) as Box<dyn Permit>)
+            // Nothing is given back: time has passed.
+            Ok(Box::new(()) as Box<dyn Permit>)
         })
     }
 
@@ -46,15 +43,6 @@ impl Gate<MediaSfuError> for Pace {
             self.turn().await;
             Ok(())
         })
-    }
-}
-
-/// Nothing is given back: time has passed.
-struct Passed;
-
-impl Permit for Passed {
-    fn release(self: Box<Self>) -> BoxFuture<'static, ()> {
-        Box::pin(async {})
     }
 }
 

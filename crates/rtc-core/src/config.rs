@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::caller::{Caller, Shared};
 use crate::clock::{Clock, SharedClock};
-use crate::endpoint::{EndpointPolicy, Trust};
+use crate::endpoint::{EndpointPolicy, Trust, is_host_within};
 use crate::error::Error;
 use crate::operation::Service;
 use crate::retry::{RetryBudget, RetryPolicy};
@@ -269,6 +269,103 @@ impl ClientConfig {
     pub fn set_transport(&mut self, transport: impl Transport) {
         self.transport = Some(SharedTransport::new(transport));
     }
+}
+
+impl ClientConfig {
+    /// Takes what identifies the user (extra headers, the client's certificate) out of the settings unless the server at
+    /// `url`, which an answer or a token named, may see it: it is on the host of the endpoint (over TLS, if the endpoint
+    /// is), or within one of these domains.
+    pub fn keep_identity_to(&mut self, url: &Url, trusted: &[String]) {
+        let endpoint = self.endpoint.as_deref().and_then(|text| Url::parse(text.trim()).ok());
+        let is_endpoint = endpoint.is_some_and(|own| {
+            own.host_str() == url.host_str()
+                && (own.scheme() != "https" || matches!(url.scheme(), "https" | "wss"))
+        });
+        let host = url.host_str().unwrap_or_default();
+        if !is_endpoint && !trusted.iter().any(|domain| is_host_within(host, domain)) {
+            self.headers.clear();
+            self.client_identity = None;
+        }
+    }
+}
+
+/// The longest queue of events of a live connection: its memory is taken at once.
+#[doc(hidden)]
+pub const LONGEST_QUEUE: usize = 65_536;
+
+/// The setters of the options of a live connection, whose server an answer or a token names: for a struct with the fields
+/// `config`, `event_queue` and `trusted_hosts`. Used inside its `impl` block, with what the docs call the server, where
+/// its address comes from, and the default limits.
+#[macro_export]
+macro_rules! live_setters {
+    ($server:literal, $source:literal, $answer:literal, $connect:literal) => {
+        #[doc = concat!("The address of the client's calls. Where it is private or loopback, the ", $server, " may be so, too.")]
+        pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+            self.config.endpoint = Some(url.into());
+            self
+        }
+
+        #[doc = concat!("Whether the ", $server, " may be on a private or loopback address whatever the endpoint is. The address comes from ", $source, ": allow it only where you trust who made that.")]
+        pub fn allow_private(mut self, allow: bool) -> Self {
+            self.config.policy = self.config.policy.with_private_discovery(allow);
+            self
+        }
+
+        #[doc = concat!("Shows the client's extra headers and its certificate to a ", $server, " within this domain, too. Where it is says ", $source, ", so without this they are shown on the host of the endpoint only (over TLS, if the endpoint is).")]
+        pub fn trusted_host(mut self, domain: impl Into<String>) -> Self {
+            self.trusted_hosts.push(domain.into());
+            self
+        }
+
+        /// Sets which addresses may be talked to.
+        pub fn endpoint_policy(mut self, policy: $crate::EndpointPolicy) -> Self {
+            self.config.policy = policy;
+            self
+        }
+
+        #[doc = concat!("Limits the time of entering, and that of each command until it is acknowledged (default ", $answer, ").")]
+        pub fn timeout(mut self, limit: std::time::Duration) -> Self {
+            self.config.timeout = limit;
+            self
+        }
+
+        #[doc = concat!("Limits the time until the connection stands (default ", $connect, ").")]
+        pub fn connect_timeout(mut self, limit: std::time::Duration) -> Self {
+            self.config.limits = self.config.limits.with_connect(limit);
+            self
+        }
+
+        /// Keeps this many events that were not read yet; then the oldest ones are dropped (default 256, at least 1, at
+        /// most 65,536; a number outside counts as the nearest one inside).
+        pub fn event_queue(mut self, events: usize) -> Self {
+            self.event_queue = events.clamp(1, $crate::LONGEST_QUEUE);
+            self
+        }
+
+        /// Trusts a certificate besides those of the platform, as PEM.
+        pub fn root_certificate_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+            self.config.root_certificates.push(pem.into());
+            self
+        }
+
+        /// Uses this proxy. Empty: none, whatever the environment says.
+        pub fn proxy(mut self, url: impl Into<$crate::Secret>) -> Self {
+            self.config.proxy = Some(url.into());
+            self
+        }
+
+        /// Uses this clock.
+        pub fn clock(mut self, clock: impl $crate::Clock) -> Self {
+            self.config.set_clock(clock);
+            self
+        }
+
+        /// Opens connections with this connector, which then answers for their addresses.
+        pub fn connector(mut self, connector: impl $crate::transport::channel::Connect) -> Self {
+            self.config.set_connector(connector);
+            self
+        }
+    };
 }
 
 /// The setters of [`ClientConfig`] for a builder with a field `config`. Used inside its `impl` block.

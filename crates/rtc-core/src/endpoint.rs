@@ -337,6 +337,13 @@ impl EndpointPolicy {
     }
 }
 
+/// Scheme, user information, host and port of an address, as the policy judges them; path, query and fragment are left
+/// out. What is no URL is given back, for the policy to say so.
+#[must_use]
+pub fn origin(url: &str) -> String {
+    Url::parse(url).map_or_else(|_| url.to_owned(), |url| url[..url::Position::BeforePath].to_owned())
+}
+
 /// Whether an address is private (RFC 1918, unique local IPv6, carrier-grade NAT) or loopback, also when it
 /// is embedded in an IPv6 address.
 #[must_use]

@@ -6,7 +6,10 @@ use crate::error::Error;
 /// Guards a call: looked at before everything else, entered after validation, left when the call ends.
 pub trait Gate<E>: Send + Sync {
     /// Whether the gate is open; an error ends the call before its credentials and input are looked at.
-    fn look(&self) -> BoxFuture<'_, Result<(), Error<E>>>;
+    /// Unless a gate says otherwise, it is.
+    fn look(&self) -> BoxFuture<'_, Result<(), Error<E>>> {
+        Box::pin(async { Ok(()) })
+    }
     /// Enters. Dropping the permit without releasing it must leave the gate, too.
     fn enter(&self) -> BoxFuture<'_, Result<Box<dyn Permit>, Error<E>>>;
     /// Asked before every further attempt of a call that is inside; lets it pass unless a gate says otherwise.
@@ -19,4 +22,11 @@ pub trait Gate<E>: Send + Sync {
 pub trait Permit: Send {
     /// Leaves the gate.
     fn release(self: Box<Self>) -> BoxFuture<'static, ()>;
+}
+
+/// Of a gate that nothing is given back to.
+impl Permit for () {
+    fn release(self: Box<Self>) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
 }

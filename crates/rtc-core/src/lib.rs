@@ -30,10 +30,13 @@ pub mod wire;
 pub use bytes::Bytes;
 pub use caller::{Call, Caller};
 pub use clock::{BoxFuture, Clock, SharedClock, SystemClock, timeout, unix_seconds};
+#[doc(hidden)]
+pub use config::LONGEST_QUEUE;
 pub use config::{ClientConfig, env};
 pub use echo::Sent;
 pub use endpoint::{
     EndpointError, EndpointPolicy, IpNet, Trust, is_host_within, is_loopback_url, is_private_or_loopback,
+    origin,
 };
 pub use error::{AuthError, DecodeError, EncodeError, Error, ErrorKind, Reason, RetryHint, ServiceError};
 pub use gate::{Gate, Permit};

@@ -25,6 +25,8 @@ mod mediasfu;
 pub mod opentok;
 #[doc(hidden)]
 pub mod pattern;
+#[cfg(any(feature = "opentok", feature = "enablex"))]
+mod posting;
 #[doc(hidden)]
 pub mod provider;
 #[doc(hidden)]

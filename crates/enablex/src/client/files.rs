@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use rtc_core::SharedClock;
+use rtc_core::{SharedClock, origin};
 
 use super::Client;
 use crate::error::Result;
 use crate::operation::{Call, DownloadRecording};
-use crate::recording::{self, HostGate, RecordingDownload};
+use crate::recording::{HostGate, RecordingDownload};
 
 impl Client {
     /// Downloads a file of a session. `.reply()` gives its content as it arrives (`body`); `offset` goes on where an earlier
@@ -30,7 +30,7 @@ impl Client {
     /// ```
     pub fn download_recording(&self, request: DownloadRecording) -> Call<DownloadRecording> {
         let gate = HostGate::new(&request, self.caller.service().recordings.clone());
-        let origin = recording::origin(&request.url);
+        let origin = origin(&request.url);
         self.caller.call(request).discovered_endpoint(origin).gate(Arc::new(gate))
     }
 

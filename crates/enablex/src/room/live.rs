@@ -18,8 +18,8 @@ use super::event::RoomEvent;
 use super::life::Life;
 use super::options::RoomOptions;
 use super::reader::{Door, Reader};
-use super::state::{self, Phase, RoomState};
-use super::{Command, guard};
+use super::state::{Phase, RoomState};
+use super::{Command, guard, topic};
 use crate::error::{EnableXError, Error, Result};
 use crate::lifecycle::ExtensionState;
 use crate::model;
@@ -98,7 +98,7 @@ impl Link {
         if matches!(event, RoomEvent::RoomConnected(_)) {
             // The first of a connection: what was counted before was another one's.
             known.told.clear();
-        } else if let Some(topic) = state::topic_of_event(event) {
+        } else if let Some(topic) = topic::of_event(event) {
             known.told.insert(topic, position);
         }
         known.state.apply(event);
@@ -193,7 +193,7 @@ impl Room {
             Ok((ack, position)) => {
                 claim.keep();
                 // An event that came after it has the last word, though it may be known before.
-                let newer = state::topic_of_command(C::NAME).and_then(|topic| known.told.get(topic));
+                let newer = topic::of_command(C::NAME).and_then(|topic| known.told.get(topic));
                 if newer.is_none_or(|told| *told < position) {
                     known.state.acknowledge(C::NAME, &args);
                 }

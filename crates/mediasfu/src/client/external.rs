@@ -1,10 +1,10 @@
 //! External sources and viewers, and their media legs over WHIP and WHEP.
 
 use super::Client;
-use rtc_core::Operation;
+use rtc_core::{Operation, origin};
 
 use crate::credentials::MediaSfu;
-use crate::media::{self, Addressed};
+use crate::media::Addressed;
 use crate::operation::{
     Call, CreateExternalSession, CreatePlayback, DeleteExternalSession, DeleteMediaResource, DeletePlayback,
     GetExternalSession, GetWhepProfile, PlayWhep, PublishWhip,
@@ -171,7 +171,7 @@ impl Client {
 impl Client {
     /// A call to the address in its request, which an answer gave.
     fn addressed<O: Addressed + Operation<MediaSfu>>(&self, request: O) -> rtc_core::Call<MediaSfu, O> {
-        let origin = media::origin(request.url());
+        let origin = origin(request.url());
         self.caller.call(request).discovered_endpoint(origin)
     }
 }

@@ -4,18 +4,13 @@ use std::time::Duration;
 
 use rtc_core::http::header::ORIGIN;
 use rtc_core::http::{HeaderMap, HeaderValue};
-use rtc_core::transport::channel::Connect;
-use rtc_core::{
-    ClientConfig, Clock, EndpointPolicy, Rule, Secret, Trust, Url, Violation, Violations, is_host_within,
-};
+use rtc_core::{ClientConfig, Rule, Trust, Url, Violation, Violations};
 
 use crate::error::Result;
 use crate::limiter::AttemptLimiter;
 
 /// How long connecting and each answer may take unless told otherwise.
 const ANSWER_TIME: Duration = Duration::from_secs(15);
-/// The longest queue of events: its memory is taken at once.
-const LONGEST_QUEUE: usize = 65_536;
 
 /// How to connect to a meeting.
 #[derive(Debug, Clone)]
@@ -53,11 +48,7 @@ impl MeetingOptions {
         }
     }
 
-    /// The address of the client's calls. Where it is private or loopback, the media server may be so, too.
-    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
-        self.config.endpoint = Some(url.into());
-        self
-    }
+    rtc_core::live_setters!("media server", "an answer", "15 s", "5 s");
 
     /// The `Origin` of the handshake, such as `https://app.example.com`. A Community Edition gives temporary
     /// credentials to origins that it trusts. Unset, there is none, except on the host of the endpoint where the
@@ -75,70 +66,6 @@ impl MeetingOptions {
 
     pub(crate) fn account(mut self, account: impl Into<String>) -> Self {
         self.account = account.into();
-        self
-    }
-
-    /// Whether the media server may be on a private or loopback address whatever the endpoint is. The address
-    /// comes from an answer: allow it only for answers of a server that you trust.
-    pub fn allow_private(mut self, allow: bool) -> Self {
-        self.config.policy = self.config.policy.with_private_discovery(allow);
-        self
-    }
-
-    /// Shows the client's extra headers and its certificate to media servers within this domain, too. An answer says
-    /// where a media server is, so without this they are shown on the host of the endpoint only (over TLS, if the
-    /// endpoint is).
-    pub fn trusted_host(mut self, domain: impl Into<String>) -> Self {
-        self.trusted_hosts.push(domain.into());
-        self
-    }
-
-    /// Sets which addresses may be talked to.
-    pub fn endpoint_policy(mut self, policy: EndpointPolicy) -> Self {
-        self.config.policy = policy;
-        self
-    }
-
-    /// Limits the time of entering, and that of each command until it is acknowledged (default 15 s).
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.config.timeout = limit;
-        self
-    }
-
-    /// Limits the time until the connection stands (default 5 s).
-    pub fn connect_timeout(mut self, limit: Duration) -> Self {
-        self.config.limits = self.config.limits.with_connect(limit);
-        self
-    }
-
-    /// Keeps this many events that were not read yet; then the oldest ones are dropped (default 256, at least 1, at
-    /// most 65,536; a number outside counts as the nearest one inside).
-    pub fn event_queue(mut self, events: usize) -> Self {
-        self.event_queue = events.clamp(1, LONGEST_QUEUE);
-        self
-    }
-
-    /// Trusts a certificate besides those of the platform, as PEM.
-    pub fn root_certificate_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.config.root_certificates.push(pem.into());
-        self
-    }
-
-    /// Uses this proxy. Empty: none, whatever the environment says.
-    pub fn proxy(mut self, url: impl Into<Secret>) -> Self {
-        self.config.proxy = Some(url.into());
-        self
-    }
-
-    /// Uses this clock.
-    pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.config.set_clock(clock);
-        self
-    }
-
-    /// Opens connections with this connector, which then answers for their addresses.
-    pub fn connector(mut self, connector: impl Connect) -> Self {
-        self.config.set_connector(connector);
         self
     }
 
@@ -160,18 +87,8 @@ impl MeetingOptions {
         let base = self.config.policy.parse(link, trust)?;
         has_labels(&base)?;
         has_no_path(&base)?;
-        let is_safe = own.is_some_and(|own| own.scheme() != "https" || base.scheme() == "https");
-        let may_see = is_own && is_safe || self.is_trusted(&base);
-        if !may_see {
-            self.config.headers.clear();
-            self.config.client_identity = None;
-        }
+        self.config.keep_identity_to(&base, &self.trusted_hosts);
         Ok((base, trust))
-    }
-
-    fn is_trusted(&self, url: &Url) -> bool {
-        let host = url.host_str().unwrap_or_default();
-        self.trusted_hosts.iter().any(|domain| is_host_within(host, domain))
     }
 
     /// The headers of the handshake beside those of the client.

@@ -318,3 +318,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_origin_is_what_the_policy_judges() {
+    for (url, expected) in [
+        ("https://portal.example/a?b", "https://portal.example"),
+        ("https://a.example/whip/x?y=1#z", "https://a.example"),
+        ("https://a.example:8443?x", "https://a.example:8443"),
+        ("http://127.0.0.1:8080/a", "http://127.0.0.1:8080"),
+        ("https://user@a.example", "https://user@a.example"),
+        ("https://a.example\\@b.example/", "https://a.example"),
+        ("nothing", "nothing"),
+    ] {
+        assert_eq!(origin(url), expected);
+    }
+}

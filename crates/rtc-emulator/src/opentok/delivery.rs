@@ -1,29 +1,22 @@
 //! Posting callbacks: to loopback only, signed where there is a secret, again after a while when refused.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
-use http::{Request, StatusCode, Uri, header};
-use http_body_util::Full;
-use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::net::TcpStream;
 
 use super::state::{State, World};
+use crate::posting;
 use crate::shared::Shared;
 
 /// How long is waited after each refusal, on the emulator's clock; then it is given up.
 const BACKOFF: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
-/// How long one attempt may take.
-const TIMEOUT: Duration = Duration::from_secs(5);
 /// How many deliveries are remembered.
 const KEPT: usize = 1_000;
 
@@ -89,42 +82,6 @@ impl Post {
             detail: String::new(),
         }
     }
-
-    async fn attempt(&self, address: SocketAddr, uri: &Uri) -> Result<StatusCode, String> {
-        let text = |error: &dyn std::error::Error| error.to_string();
-        let socket = TcpStream::connect(address).await.map_err(|error| text(&error))?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(socket))
-            .await
-            .map_err(|error| text(&error))?;
-        let path = uri.path_and_query().map_or("/", |path| path.as_str());
-        let mut request = Request::post(path)
-            .header(header::HOST, uri.authority().map_or("", |authority| authority.as_str()))
-            .header(header::CONTENT_TYPE, "application/json");
-        if let Some(authorization) = &self.authorization {
-            request = request.header(header::AUTHORIZATION, authorization);
-        }
-        let request =
-            request.body(Full::new(Bytes::from(self.body.clone()))).map_err(|error| text(&error))?;
-        let exchange = async move { sender.send_request(request).await.map(|response| response.status()) };
-        let (status, _) = tokio::join!(exchange, connection);
-        status.map_err(|error| text(&error))
-    }
-}
-
-/// Where a callback may go: an `http` URL of this machine. Nothing else is ever contacted.
-fn loopback(url: &str) -> Result<(SocketAddr, Uri), String> {
-    let uri: Uri = url.parse().map_err(|_| "the URL cannot be read".to_owned())?;
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    let ip = match host.parse() {
-        // Not looked up: a name may lead anywhere.
-        Err(_) if host.eq_ignore_ascii_case("localhost") => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        Err(_) => return Err(format!("{host:?} is not this machine: only loopback is contacted")),
-        Ok(ip) => ip,
-    };
-    if uri.scheme_str() != Some("http") || !ip.is_loopback() {
-        return Err("only http URLs of this machine (127.0.0.1, [::1], localhost) are contacted".into());
-    }
-    Ok((SocketAddr::new(ip, uri.port_u16().unwrap_or(80)), uri))
 }
 
 impl World<'_> {
@@ -164,49 +121,19 @@ async fn deliver(shared: &Shared, state: &Mutex<State>, post: &Post) {
             (delivery.status, delivery.attempts, delivery.detail) = (status, attempts, detail);
         }
     };
-    let (address, uri) = match loopback(&post.url) {
+    let (address, uri) = match posting::loopback(&post.url) {
         Ok(target) => target,
         Err(reason) => return note("refused", 0, reason),
     };
     let mut pauses = BACKOFF.into_iter();
     for attempts in 1.. {
-        let result = tokio::time::timeout(TIMEOUT, post.attempt(address, &uri)).await;
-        let detail = match result {
-            Ok(Ok(status)) if status.is_success() => return note("delivered", attempts, status.to_string()),
-            Ok(Ok(status)) => status.to_string(),
-            Ok(Err(error)) => error,
-            Err(_) => "no answer in 5 s".to_owned(),
+        let detail = match posting::post(address, &uri, post.authorization.as_deref(), &post.body).await {
+            Ok(status) if status.is_success() => return note("delivered", attempts, status.to_string()),
+            Ok(status) => status.to_string(),
+            Err(error) => error,
         };
         let Some(pause) = pauses.next() else { return note("failed", attempts, detail) };
         note("pending", attempts, detail);
         shared.clock.sleep(pause).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::loopback;
-
-    #[test]
-    fn only_this_machine_is_contacted() {
-        for url in ["http://127.0.0.1:1/a?b", "http://[::1]:2/", "http://LOCALHOST/x", "http://127.9.9.9/"] {
-            assert!(loopback(url).is_ok(), "{url}");
-        }
-        assert_eq!(loopback("http://localhost/x").unwrap().0.to_string(), "127.0.0.1:80");
-        for url in [
-            "https://127.0.0.1/",
-            "http://example.com/",
-            "http://10.0.0.1/",
-            "http://0.0.0.0/",
-            "http://127.1/",
-            "http://localhost.example.com/",
-            "http://127.0.0.1@example.com/",
-            "ftp://127.0.0.1/",
-            "/a",
-            "",
-            "http://[::ffff:10.0.0.1]/",
-        ] {
-            assert!(loopback(url).is_err(), "{url}");
-        }
     }
 }
