@@ -26,6 +26,10 @@ const BUDGETS: &[(&str, &str, usize)] = &[
     ("enablex", "rustls,socketio", 134),
     ("sora-rpc", "", 68),
     ("sora-rpc", "websocket", 91),
+    ("sora-rpc", "http,rustls", 114),
+    // ICE, DTLS, SCTP and TURN; TLS for the signaling costs what it costs everywhere.
+    ("sora-rpc", "webrtc", 180),
+    ("sora-rpc", "webrtc,rustls", 200),
 ];
 
 /// The newest compiler that a published client crate may need.

@@ -256,7 +256,7 @@ async fn rooms_are_not_printed() {
     silent(&events);
     silent(&room.lock_room().await.unwrap());
     for _ in 0..2 {
-        let event = events.recv().await.unwrap();
+        let event = events.next().await.unwrap();
         silent(&event);
         silent(&events);
     }

@@ -9,7 +9,18 @@ use crate::ci::{has, shell};
 use crate::interop;
 
 /// Those of the workspace.
-const OWN: &[&str] = &["claims", "create_room", "kvs_cache", "room_fanout", "socketio_frames", "tokens"];
+const OWN: &[&str] = &[
+    "claims",
+    "create_room",
+    "kvs_cache",
+    "room_fanout",
+    "socketio_frames",
+    "sora_call",
+    "sora_connect",
+    "sora_pending",
+    "sora_rpc",
+    "tokens",
+];
 /// Those beside the AWS crates, which take minutes to build for the first time.
 const AWS: &[&str] = &["kvs_call", "kvs_signing"];
 /// Builds two programs from nothing, and so runs only by its name.

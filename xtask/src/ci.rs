@@ -6,13 +6,16 @@ use std::time::Instant;
 use xshell::{Shell, cmd};
 
 use crate::bench::AWS_TARGET;
-use crate::codegen;
+use crate::{codegen, fuzz};
 
 /// The crates that go to the registry, in dependency order; the emulator and the command line need a newer Rust.
 pub const PUBLISHED: &[&str] =
     &["rtc-core", "opentok", "mediasfu", "kvs-signaling", "enablex", "sora-rpc", "rtc-emulator", "rtc-cli"];
 /// Of these, the ones that other programs build on.
 pub const CLIENTS: &[&str] = &["rtc-core", "opentok", "mediasfu", "kvs-signaling", "enablex", "sora-rpc"];
+
+/// How long each target is fuzzed.
+const FUZZ_SECONDS: u32 = 4;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
@@ -109,6 +112,7 @@ pub fn run(root: &Path, options: Options) -> Result<(), String> {
         let others: Vec<&str> = clients.iter().map(String::as_str).skip(2).collect();
         done(cmd!(sh, "cargo hack check --locked {depth...} {others...}").run())
     });
+    report.step("fuzz, in short", || fuzz::run(root, None, FUZZ_SECONDS).map(|()| true));
     if options.full {
         report.step("kvs-signaling-aws-config", || aws_config(&sh));
     }

@@ -1,6 +1,7 @@
-//! `cargo xtask interop [opentok|kvs|mediasfu|enablex|kvs-rust] [--bless]`: the vendors' SDKs against the emulator, and
-//! their requests beside ours; of MediaSFU and EnableX, whose SDKs are for browsers, the Socket.IO packages that they are
-//! built on. It installs the packages that are missing; where that fails, the suite says that it is skipped.
+//! `cargo xtask interop [opentok|kvs|mediasfu|enablex|sora|sora-browser|kvs-rust] [--bless]`: the vendors' SDKs against
+//! the emulator, and their requests beside ours; of MediaSFU and EnableX, whose SDKs are for browsers, the Socket.IO
+//! packages that they are built on; Sora's SDK for browsers runs in the Chromium of the machine. It installs the packages
+//! that are missing; where that fails, the suite says that it is skipped.
 
 use std::fs;
 use std::path::Path;
@@ -10,55 +11,79 @@ use xshell::{Cmd, Shell, cmd};
 use crate::bench::AWS_TARGET;
 use crate::ci::shell;
 
-/// A suite that drives packages for Node.js and Python.
+/// A suite that drives packages for Node.js, Python or both.
 struct Suite {
     name: &'static str,
     /// The files that fix the versions of all packages.
     files: &'static str,
-    /// The folders of the installed packages, under `target/interop`.
-    node: &'static str,
+    /// The folders of the installed packages, under `target/interop`. None where there is nothing for Node.js.
+    node: Option<&'static str>,
     /// None where there is nothing for Python.
     python: Option<&'static str>,
     /// The oldest Node.js that its packages run on.
     node_major: u32,
     /// The test target that runs it.
     test: &'static str,
+    /// The part of the test target that it is; empty: all of it that runs by itself.
+    part: &'static str,
 }
 
 const OPENTOK: Suite = Suite {
     name: "opentok",
     files: "tests/interop/opentok",
-    node: "node",
+    node: Some("node"),
     python: Some("python"),
     node_major: 18,
     test: "interop",
+    part: "",
 };
 const SUITES: &[Suite] = &[
     OPENTOK,
     Suite {
         name: "kvs",
         files: "tests/interop/kvs",
-        node: "kvs-node",
+        node: Some("kvs-node"),
         python: Some("kvs-python"),
         node_major: 20,
         test: "interop_kvs",
+        part: "",
     },
     Suite {
         name: "mediasfu",
         files: "tests/interop/mediasfu",
-        node: "mediasfu-node",
+        node: Some("mediasfu-node"),
         python: None,
         node_major: 18,
         test: "interop_mediasfu",
+        part: "",
     },
     Suite {
         name: "enablex",
         // The same packages.
         files: "tests/interop/mediasfu",
-        node: "mediasfu-node",
+        node: Some("mediasfu-node"),
         python: None,
         node_major: 18,
         test: "interop_enablex",
+        part: "",
+    },
+    Suite {
+        name: "sora",
+        files: "tests/interop/sora",
+        node: None,
+        python: Some("sora-python"),
+        node_major: 0,
+        test: "interop_sora",
+        part: "",
+    },
+    Suite {
+        name: "sora-browser",
+        files: "tests/interop/sora",
+        node: Some("sora-node"),
+        python: None,
+        node_major: 18,
+        test: "interop_sora",
+        part: "browser",
     },
 ];
 /// Builds the AWS crates for minutes, and so runs only by its name.
@@ -86,7 +111,8 @@ pub fn run(root: &Path, name: Option<&str>, bless: bool) -> Result<(), String> {
         println!("\n=== {}", suite.name);
         suite.install(&sh, root);
         let test = suite.test;
-        if cmd!(sh, "cargo test --locked -p rtc-tests --test {test} -- {bless...}").run().is_err() {
+        let part = Some(suite.part).filter(|part| !part.is_empty());
+        if cmd!(sh, "cargo test --locked -p rtc-tests --test {test} -- {part...} {bless...}").run().is_err() {
             failed.push(suite.name);
         }
     }
@@ -108,13 +134,14 @@ impl Suite {
     }
 
     fn install_node(&self, sh: &Shell, root: &Path) -> Result<(), String> {
+        let Some(node) = self.node else { return Ok(()) };
         let version = cmd!(sh, "node --version").quiet().ignore_stderr().read().unwrap_or_default();
         let major = version.trim_start_matches('v').split('.').next().and_then(|n| n.parse::<u32>().ok());
         if major.is_none_or(|major| major < self.node_major) {
             return Err(format!("Node.js {} or newer", self.node_major));
         }
         let files = ["package.json", "package-lock.json"];
-        install(&root.join(self.files), &root.join(FOLDER).join(self.node), &files, "", |folder| {
+        install(&root.join(self.files), &root.join(FOLDER).join(node), &files, "", |folder| {
             cmd!(sh, "npm ci --no-audit --no-fund --ignore-scripts --prefix {folder}")
         })
     }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 mod bench;
 mod ci;
 mod codegen;
+mod fuzz;
 mod interop;
 mod release;
 mod soak;
@@ -15,8 +16,9 @@ const USAGE: &str = "usage: cargo xtask <command>
   codegen [--check]           make generated files from xtask/spec, or check that they are up to date
   ci [--full] [--skip-tests]  every check that a change must pass; --full adds pairs of features
   bench [NAME]                run the benchmarks (ratios against a peer in the same run)
-  interop [NAME] [--bless]    the vendors' SDKs against the emulator (opentok, kvs, mediasfu, enablex; kvs-rust
-                              only by name); --bless rewrites the tables of differences
+  fuzz [TARGET] [--seconds N] every decoder under libFuzzer, 60 s each unless told
+  interop [NAME] [--bless]    the vendors' SDKs against the emulator (opentok, kvs, mediasfu, enablex, sora,
+                              sora-browser; kvs-rust only by name); --bless rewrites the tables of differences
   soak [--minutes N]          the signaling client of Kinesis Video Streams over 1,000 connections that break
   release --dry-run           package every publishable crate in dependency order
 ";
@@ -38,6 +40,10 @@ fn main() -> ExitCode {
         },
         ["bench"] => bench::run(&root, None),
         ["bench", name] => bench::run(&root, Some(name)),
+        ["fuzz", args @ ..] => match fuzz_options(args) {
+            Some((target, seconds)) => fuzz::run(&root, target, seconds),
+            None => Err(USAGE.into()),
+        },
         ["interop", "--bless"] => interop::run(&root, None, true),
         ["interop"] => interop::run(&root, None, false),
         ["interop", name, "--bless"] => interop::run(&root, Some(name), true),
@@ -53,6 +59,16 @@ fn main() -> ExitCode {
             eprintln!("{message}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn fuzz_options<'a>(args: &[&'a str]) -> Option<(Option<&'a str>, u32)> {
+    match args {
+        [] => Some((None, 60)),
+        ["--seconds", seconds] => Some((None, seconds.parse().ok()?)),
+        [target] => Some((Some(target), 60)),
+        [target, "--seconds", seconds] => Some((Some(target), seconds.parse().ok()?)),
+        _ => None,
     }
 }
 

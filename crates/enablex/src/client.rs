@@ -177,7 +177,7 @@ impl Client {
     /// let token = client.create_token(request).await?.token;
     /// let (room, mut events) = client.connect_room(ConnectRoom::new(token)).await?;
     /// room.lock_room().await?;
-    /// while let Some(event) = events.recv().await {
+    /// while let Some(event) = events.next().await {
     ///     if let RoomEvent::RoomLocked(_) = event {
     ///         break;
     ///     }

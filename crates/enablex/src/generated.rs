@@ -1409,7 +1409,7 @@ pub struct ArchiveList {
     pub archive: Vec<Archive>,
 }
 /// The room of a usage record.
-#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+#[derive(Clone, PartialEq, serde::Deserialize, serde::Serialize)]
 #[non_exhaustive]
 pub struct CdrRoom {
     /// The room.
@@ -1443,6 +1443,20 @@ pub struct CdrRoom {
     /// The room, as it was.
     #[serde(rename(deserialize = "room_details"), default)]
     pub room_details: Option<serde_json::Value>,
+}
+impl std::fmt::Debug for CdrRoom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CdrRoom")
+            .field("room_id", &self.room_id)
+            .field("connect_dt", &self.connect_dt)
+            .field("disconnect_dt", &self.disconnect_dt)
+            .field("duration", &self.duration)
+            .field(
+                "room_details",
+                &self.room_details.as_ref().map(|_| rtc_core::Secret::default()),
+            )
+            .finish()
+    }
 }
 /// The user of a usage record.
 #[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]

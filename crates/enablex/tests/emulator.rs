@@ -45,7 +45,7 @@ async fn enter(
 async fn until(events: &mut RoomEvents, fits: impl Fn(&RoomEvent) -> bool) -> RoomEvent {
     let wait = async {
         loop {
-            let event = events.recv().await.expect("the room ended");
+            let event = events.next().await.expect("the room ended");
             if fits(&event) {
                 return event;
             }
@@ -171,7 +171,7 @@ async fn the_end_of_the_server_is_an_event_and_closes_the_room() {
     let (room, mut events) = enter(&client, &info, "Mo", Role::Moderator, Protocol::Eio4).await;
     drop(emulator);
     until(&mut events, |e| matches!(e, RoomEvent::RoomDisconnected(_))).await;
-    assert!(events.recv().await.is_none());
+    assert!(events.next().await.is_none());
     let error = room.hard_mute_room().await.unwrap_err();
     assert_eq!(
         (error.kind(), error.code().as_deref(), error.was_sent()),
@@ -188,7 +188,7 @@ async fn dropping_the_room_leaves_it() {
     let (room, mut events) = enter(&client, &info, "Ada", Role::Participant, Protocol::Eio4).await;
     drop(room);
     until(&mut events, |e| matches!(e, RoomEvent::RoomConnected(_))).await;
-    while events.recv().await.is_some() {}
+    while events.next().await.is_some() {}
     until(&mut seen, |e| matches!(e, RoomEvent::UserDisconnected(_))).await;
     moderator.close().await;
 }

@@ -27,7 +27,7 @@ impl Person {
     async fn heard(&mut self) -> Vec<Value> {
         self.room.get_talker_count().await.unwrap();
         let mut heard = Vec::new();
-        while let Ok(Some(event)) = tokio::time::timeout(Duration::ZERO, self.events.recv()).await {
+        while let Ok(Some(event)) = tokio::time::timeout(Duration::ZERO, self.events.next()).await {
             heard.push(serde_json::to_value(event).unwrap());
         }
         heard
@@ -40,7 +40,7 @@ impl Person {
     /// Everything until the room is over.
     async fn last_words(&mut self) -> Vec<Value> {
         let mut heard = Vec::new();
-        while let Some(event) = self.events.recv().await {
+        while let Some(event) = self.events.next().await {
             heard.push(serde_json::to_value(event).unwrap());
         }
         heard
@@ -239,7 +239,7 @@ async fn live_recordings_wait_fall_back_and_fail() {
         assert_eq!(start.await.unwrap().raw_result, 7207);
         assert_eq!(mo.kinds().await, Vec::<String>::new());
         scene.emulator.clock().advance(Duration::from_secs(121));
-        let event = tokio::time::timeout(Duration::from_secs(10), mo.events.recv()).await.unwrap().unwrap();
+        let event = tokio::time::timeout(Duration::from_secs(10), mo.events.next()).await.unwrap().unwrap();
         assert_eq!(serde_json::to_value(event).unwrap()["type"], told);
         if next == "queued" {
             mo.room.stop_live_recording().await.unwrap();
@@ -281,7 +281,7 @@ async fn the_clock_warns_extends_and_ends() {
     let clock = scene.emulator.clock();
     let minutes = |n: u64| clock.advance(Duration::from_secs(n * 60));
     async fn next(person: &mut Person) -> Value {
-        let event = tokio::time::timeout(Duration::from_secs(10), person.events.recv()).await.unwrap();
+        let event = tokio::time::timeout(Duration::from_secs(10), person.events.next()).await.unwrap();
         serde_json::to_value(event.unwrap()).unwrap()
     }
     minutes(50);

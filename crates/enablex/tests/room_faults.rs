@@ -38,7 +38,7 @@ fn after_entering(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Scripted
 
 async fn last(events: &mut RoomEvents) -> Option<RoomEvent> {
     let mut last = None;
-    while let Some(event) = events.recv().await {
+    while let Some(event) = events.next().await {
         last = Some(event);
     }
     last
@@ -148,7 +148,7 @@ async fn it_comes_back_as_the_newer_libraries_do() {
     assert_eq!((error.kind(), error.was_sent()), (ErrorKind::Closed, true));
     let mut told = Vec::new();
     while !matches!(told.last(), Some(RoomEvent::RoomReconnected(_))) {
-        told.push(events.recv().await.unwrap());
+        told.push(events.next().await.unwrap());
     }
     let [
         RoomEvent::RoomConnected(_),
@@ -200,7 +200,7 @@ async fn it_gives_up_after_the_last_attempt() {
     let (room, mut events) = server.enter_with(ticking()).await.unwrap();
     room.hard_mute_room().await.unwrap_err();
     let (mut attempts, mut over) = (Vec::new(), 0);
-    while let Some(event) = events.recv().await {
+    while let Some(event) = events.next().await {
         match event {
             RoomEvent::RoomReconnecting(told) => attempts.push(told.attempt),
             RoomEvent::RoomDisconnected(_) => over += 1,
@@ -229,7 +229,7 @@ async fn nobody_comes_back_who_does_not_want_to() {
     let policy = RetryPolicy::default().with_max_attempts(2);
     let (room, mut events) = server.enter_with(ticking().reconnect(policy)).await.unwrap();
     room.hard_mute_room().await.unwrap_err();
-    while !matches!(events.recv().await.unwrap(), RoomEvent::RoomReconnected(_)) {}
+    while !matches!(events.next().await.unwrap(), RoomEvent::RoomReconnected(_)) {}
     let hello = &server.frames()[2][1];
     assert_eq!((&hello["isReconnecting"], hello.get("reconnectCount")), (&json!(true), None));
 }
@@ -242,7 +242,7 @@ async fn closing_ends_the_way_back() {
     let options = RoomOptions::new().clock(clock.clone()).reconnect(policy);
     let (room, mut events) = server.enter_with(options).await.unwrap();
     room.hard_mute_room().await.unwrap_err();
-    while !matches!(events.recv().await.unwrap(), RoomEvent::RoomReconnecting(_)) {}
+    while !matches!(events.next().await.unwrap(), RoomEvent::RoomReconnecting(_)) {}
     assert_eq!(room.state().phase, Phase::Reconnecting);
     assert_eq!(room.lock_room().await.unwrap_err().code().as_deref(), Some("1163"));
     room.close().await;
@@ -338,7 +338,7 @@ async fn a_reader_that_is_too_slow_misses_the_oldest_events() {
     while room.state().participants.len() < 12 {
         tokio::task::yield_now().await;
     }
-    let RoomEvent::UserConnected(first) = events.recv().await.unwrap() else { panic!() };
+    let RoomEvent::UserConnected(first) = events.next().await.unwrap() else { panic!() };
     assert_eq!(first.client_id.as_deref(), Some("c-6"));
     assert_eq!(events.missed(), 7);
 }
@@ -356,7 +356,7 @@ async fn events_end_with_the_room_even_if_the_server_keeps_the_connection() {
     let (room, mut events) = server.enter().await.unwrap();
     room.hard_mute_room().await.unwrap();
     let mut last = None;
-    while let Some(event) = events.recv().await {
+    while let Some(event) = events.next().await {
         last = Some(event);
     }
     let Some(RoomEvent::RoomDisconnected(over)) = last else { panic!("{last:?}") };
@@ -369,7 +369,7 @@ async fn a_queue_of_any_length_is_a_queue() {
     for length in [0, usize::MAX] {
         let server = Scripted::new(Protocol::Eio4, friendly);
         let (_room, mut events) = server.enter_with(RoomOptions::new().event_queue(length)).await.unwrap();
-        assert!(matches!(events.recv().await, Some(RoomEvent::RoomConnected(_))));
+        assert!(matches!(events.next().await, Some(RoomEvent::RoomConnected(_))));
     }
 }
 
@@ -429,7 +429,7 @@ async fn it_comes_back_into_a_room_of_the_emulator() {
     let before = room.state();
     room.lock_room().await.unwrap();
     cut.send_replace(());
-    while !matches!(events.recv().await.unwrap(), RoomEvent::RoomReconnected(_)) {}
+    while !matches!(events.next().await.unwrap(), RoomEvent::RoomReconnected(_)) {}
     let state = room.state();
     assert_eq!((state.phase, state.locked, &state.role), (Phase::Connected, Some(true), &before.role));
     assert_ne!(state.client_id, before.client_id);

@@ -142,7 +142,7 @@ async fn who_has_left_is_out_even_if_the_server_keeps_the_connection() {
     let (room, mut events) = server.enter().await.unwrap();
     room.leave_room().await.unwrap();
     assert_eq!(room.state().phase, Phase::Closed);
-    while events.recv().await.is_some() {}
+    while events.next().await.is_some() {}
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ async fn a_connection_carries_the_room_s_credentials_and_joins_with_a_member() {
     let joined = meeting.joined().unwrap();
     // A setting that is no yes or no counts as not there.
     assert_eq!((joined.is_host, joined.allow_record), (Some(true), None));
-    let first = events.recv().await.unwrap();
+    let first = events.next().await.unwrap();
     assert!(matches!(first, MeetingEvent::Connected(_)));
     let shown = format!("{meeting:?} {hello:?} {joined:?} {first:?} {events:?}");
     assert!(!shown.contains("canary"), "{shown}");
@@ -314,7 +314,7 @@ async fn a_connection_that_is_lost_ends_the_wait_and_the_events() {
     let error = meeting.stop_recording(StopRecording::new()).await.unwrap_err();
     assert_eq!((error.kind(), error.was_sent()), (ErrorKind::Closed, true));
     let mut told = Vec::new();
-    while let Some(event) = events.recv().await {
+    while let Some(event) = events.next().await {
         told.push(event);
     }
     assert_eq!(told.len(), 3);
@@ -352,7 +352,7 @@ async fn storms_of_acknowledgements_and_odd_events_do_no_harm() {
     assert!(meeting.stop_recording(StopRecording::new()).await.unwrap().success);
     let mut unknown = Vec::new();
     loop {
-        match events.recv().await.unwrap() {
+        match events.next().await.unwrap() {
             MeetingEvent::Ended => break,
             MeetingEvent::Unknown(event) => unknown.push(event),
             MeetingEvent::Connected(_) => {}
@@ -375,7 +375,7 @@ async fn dropping_the_last_handle_closes_the_connection() {
     drop(meeting);
     assert!(clone.stop_recording(StopRecording::new()).await.is_ok());
     drop(clone);
-    while events.recv().await.is_some() {}
+    while events.next().await.is_some() {}
     while server.closed() == 0 {
         tokio::task::yield_now().await;
     }
@@ -383,7 +383,7 @@ async fn dropping_the_last_handle_closes_the_connection() {
     meeting.close().await;
     let error = meeting.stop_recording(StopRecording::new()).await.unwrap_err();
     assert!(matches!(error.reason(), Reason::Closed));
-    while let Some(event) = events.recv().await {
+    while let Some(event) = events.next().await {
         assert!(matches!(event, MeetingEvent::Connected(_) | MeetingEvent::Disconnected(_)), "{event:?}");
     }
 }
@@ -405,7 +405,7 @@ async fn a_reader_that_is_too_slow_misses_the_oldest_events() {
         tokio::task::yield_now().await;
     }
     let mut names = Vec::new();
-    while let Some(event) = events.recv().await {
+    while let Some(event) = events.next().await {
         if let MeetingEvent::UserWaiting(who) = event {
             names.push(who.name.unwrap());
         }

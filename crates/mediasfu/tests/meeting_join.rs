@@ -42,7 +42,7 @@ async fn a_co_host_is_confirmed_by_an_acknowledgement_or_by_the_event() {
     let (meeting, mut events) = Media::new(telling).enter(room()).await.unwrap();
     meeting.update_co_host(UpdateCoHost::new("guest1")).await.unwrap();
     let mut told = false;
-    while let Some(event) = events.recv().await {
+    while let Some(event) = events.next().await {
         if let MeetingEvent::CoHostUpdated(change) = event {
             told = change.co_host.as_deref() == Some("guest1");
             break;

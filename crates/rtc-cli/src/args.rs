@@ -3,7 +3,7 @@
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Map, Value};
 
-use crate::catalogue::{self, FieldDoc, OperationDoc, PROVIDERS};
+use crate::catalogue::{self, FieldDoc, OperationDoc, PROVIDERS, operations_of};
 use crate::outcome::Outcome;
 
 /// The whole command line.
@@ -35,13 +35,14 @@ pub fn command() -> Command {
                 Arg::new("shell").required(true).value_parser(clap::value_parser!(clap_complete::Shell)),
             ),
         );
-    for (provider, operations) in PROVIDERS {
+    for (provider, _) in PROVIDERS {
         let mut sub = Command::new(*provider)
             .about(format!("Operations of {provider}"))
             .subcommand_required(true)
             .arg_required_else_help(true);
-        for operation in *operations {
-            sub = sub.subcommand(operation_command(kebab(operation.name), operation, None));
+        for operation in operations_of(provider) {
+            let positional = (operation.name == "request").then_some("target");
+            sub = sub.subcommand(operation_command(kebab(operation.name), operation, positional));
         }
         command = command.subcommand(conveniences(provider, sub));
     }
@@ -60,6 +61,11 @@ const ROOM: &str = "Enters a room, prints its events as JSON lines, and does wha
     wait for each other: where one builds on another, wait for the answer. On a terminal and with --output text also in \
     plain words (pin-users client_ids=c1,c2), and answered so. Ends with the input, with an interrupt or with the room.";
 
+/// What a connection to Sora does on the command line.
+const SORA_CONNECT: &str = "Connects to a channel and prints what happens there as JSON lines, until the connection \
+    ends, --timeout is over or an interrupt comes; then takes leave. The role is recvonly unless told; the channel and \
+    the metadata may come from SORA_CHANNEL_ID and SORA_METADATA.";
+
 /// The commands of a provider that are other words for its operations.
 fn conveniences(provider: &str, command: Command) -> Command {
     match provider {
@@ -72,6 +78,7 @@ fn conveniences(provider: &str, command: Command) -> Command {
             command
                 .subcommand(operation_command("rpc".into(), call, Some("method")))
                 .subcommand(operation_command("methods".into(), methods, None))
+                .mut_subcommand("connect", |connect| connect.about(SORA_CONNECT))
         }
         "enablex" => match catalogue::find(provider, "connect_room") {
             Some(connect) => command.subcommand(operation_command("room".into(), connect, None).about(ROOM)),
@@ -137,7 +144,8 @@ fn operation_command(
         .arg(output());
     // Members of nested objects are given through --input.
     let reserved = ["input", "endpoint", "credentials", "options", "timeout", "output", "redact"];
-    for field in operation.fields.iter().filter(|f| !f.name.contains('.') && !reserved.contains(&f.name)) {
+    let fields = fields(operation).filter(|f| !f.name.contains('.') && !reserved.contains(&f.name));
+    for field in fields {
         let arg = field_arg(field);
         let arg = if positional == Some(field.name) { arg } else { arg.long(kebab(field.name)) };
         command = command.arg(arg);
@@ -146,11 +154,38 @@ fn operation_command(
         let all = Arg::new("all").long("all").action(ArgAction::SetTrue);
         command = command.arg(all.help("All pages of the list from this one on"));
     }
-    if operation.kind == "rpc" {
-        let via = option("via", "WAY", "How the method is called; http is not served by this version");
-        command = command.arg(via.value_parser(["rpc", "http"]));
+    if over_rpc(operation) {
+        let help = "How: over a connection (rpc, unless told), the HTTP API (the five methods only) or a WebSocket \
+            that carries RPC, as the emulator has one";
+        command = command.arg(option("via", "WAY", help).value_parser(["rpc", "http", "websocket"]));
     }
     command
+}
+
+/// Whether an operation needs Sora's RPC.
+fn over_rpc(operation: &OperationDoc) -> bool {
+    operation.provider == "sora-rpc"
+        && (operation.kind == "rpc" || matches!(operation.name, "call" | "notify" | "rpc_methods"))
+}
+
+/// The channel of the connection that RPC goes over.
+const CHANNEL: FieldDoc = FieldDoc {
+    name: "channel_id",
+    wire: "channel_id",
+    ty: "text",
+    required: false,
+    bounds: "1 to 255 bytes",
+    values: &[],
+    doc: "The channel; otherwise that of SORA_CHANNEL_ID.",
+};
+
+/// The fields of an operation; over Sora's RPC also what else it takes, whichever way it goes.
+fn fields(operation: &OperationDoc) -> impl Iterator<Item = &'static FieldDoc> {
+    let own = operation.fields;
+    let channel = over_rpc(operation).then_some(&CHANNEL);
+    let of_twin = catalogue::twin(operation).into_iter().flat_map(|twin| twin.fields);
+    let of_twin = of_twin.filter(move |f| f.name != CHANNEL.name && !own.iter().any(|o| o.name == f.name));
+    own.iter().chain(channel).chain(of_twin)
 }
 
 fn field_arg(field: &'static FieldDoc) -> Arg {
@@ -191,7 +226,7 @@ pub fn input(operation: &OperationDoc, matches: &ArgMatches) -> Result<Value, Ou
         Some(_) => return Err(Outcome::usage("input", "must be a JSON object")),
         None => Map::new(),
     };
-    for field in operation.fields {
+    for field in fields(operation) {
         if !matches.try_contains_id(field.name).unwrap_or(false) {
             continue;
         }
@@ -257,6 +292,14 @@ mod tests {
             ("rtc sora-rpc rpc 2025.2.0/RequestSimulcastRid", "call"),
             ("rtc sora-rpc methods", "rpc_methods"),
             ("rtc sora-rpc rpc-methods", "rpc_methods"),
+            ("rtc sora-rpc rpc 2025.2.0/RequestSimulcastRid --channel-id sora --via websocket", "call"),
+            ("rtc sora-rpc connect --channel-id sora --timeout 1s", "connect"),
+            (
+                "rtc sora-rpc reset-spotlight-rid --via http --channel-id c --recv-connection-id r",
+                "reset_spotlight_rid",
+            ),
+            ("rtc sora-rpc request Sora_20201013.ListConnections --body {}", "request"),
+            ("rtc sora-rpc list-connections", "list_connections"),
             ("rtc kvs-signaling presign --role master", "presign_connect_as_master"),
             ("rtc kvs-signaling presign --role viewer --client-id v", "presign_connect_as_viewer"),
             ("rtc enablex room --token t", "connect_room"),

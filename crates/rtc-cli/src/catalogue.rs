@@ -31,7 +31,7 @@ pub struct OperationDoc {
     pub provider: &'static str,
     /// The name in snake case.
     pub name: &'static str,
-    /// `http`, `rpc`, `command` or `local`.
+    /// `http`, `rpc`, `command`, `message` or `local`.
     pub kind: &'static str,
     /// The HTTP method.
     pub method: &'static str,
@@ -45,19 +45,38 @@ pub struct OperationDoc {
     pub fields: &'static [FieldDoc],
 }
 
-/// Every operation of every provider.
+/// Every operation of every provider. One that can go two ways is there once: see [`twin`].
 pub fn operations() -> impl Iterator<Item = &'static OperationDoc> {
-    PROVIDERS.iter().flat_map(|(_, operations)| operations.iter())
+    PROVIDERS.iter().flat_map(|(_, operations)| operations.iter()).chain(only_over_http())
 }
 
-/// The providers and their operations.
+/// The operations of one provider.
+pub fn operations_of(provider: &str) -> impl Iterator<Item = &'static OperationDoc> {
+    operations().filter(move |operation| operation.provider == provider)
+}
+
+/// The providers and their operations; Sora's HTTP API is a table of its own.
 pub const PROVIDERS: &[(&str, &[OperationDoc])] = &[
     ("kvs-signaling", crate::generated::kvs_signaling::OPERATIONS),
     ("enablex", crate::generated::enablex::OPERATIONS),
     ("mediasfu", crate::generated::mediasfu::OPERATIONS),
     ("opentok", crate::generated::opentok::OPERATIONS),
-    ("sora-rpc", crate::generated::sora_rpc::OPERATIONS),
+    ("sora-rpc", SORA),
 ];
+
+const SORA: &[OperationDoc] = crate::generated::sora_rpc::OPERATIONS;
+const SORA_HTTP: &[OperationDoc] = crate::generated::sora_rpc_http::OPERATIONS;
+
+fn only_over_http() -> impl Iterator<Item = &'static OperationDoc> {
+    SORA_HTTP.iter().filter(|operation| !SORA.iter().any(|rpc| rpc.name == operation.name))
+}
+
+/// The operation of Sora's HTTP API that does the same as one over RPC.
+#[must_use]
+pub fn twin(operation: &OperationDoc) -> Option<&'static OperationDoc> {
+    let is_rpc = operation.provider == "sora-rpc" && operation.kind == "rpc";
+    SORA_HTTP.iter().find(|http| is_rpc && http.name == operation.name)
+}
 
 /// The operation of this provider and name.
 #[must_use]

@@ -103,7 +103,11 @@ fn environment(emulator: &Emulator, authority: &Path) -> String {
     export("ENABLEX_APP_ID", enablex.app_id());
     export("ENABLEX_APP_KEY", enablex.app_key());
     export("ENABLEX_ENDPOINT", &enablex.url());
-    export("SORA_RPC_URL", &emulator.sora().rpc_url());
+    let sora = emulator.sora();
+    export("SORA_SIGNALING_URLS", &sora.signaling_url());
+    export("SORA_CHANNEL_ID", sora.channel_id());
+    export("SORA_API_URL", &sora.api_url());
+    export("SORA_RPC_URL", &sora.rpc_url());
     let file = authority.display().to_string();
     for variable in ["AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"] {
         export(variable, &file);
@@ -129,6 +133,7 @@ mod tests {
             format!("export NODE_EXTRA_CA_CERTS='{}'\n", path.display()),
             // Without it these calls would go to AWS.
             format!("export AWS_ENDPOINT_URL_KINESIS_VIDEO_WEBRTC_STORAGE='{}'\n", emulator.kvs().url()),
+            format!("export SORA_SIGNALING_URLS='{}'\n", emulator.sora().signaling_url()),
             format!("# with TLS: {}", emulator.tls_url().unwrap()),
             format!("--ca-file '{}'", path.display()),
         ] {

@@ -39,6 +39,13 @@ impl Input {
         rtc_core::validate::merge(self.finish(), checked)
     }
 
+    /// Sets a member that is not given.
+    pub(crate) fn fill(&mut self, name: &str, value: Option<Value>) {
+        if let Some(value) = value.filter(|_| !self.members.contains_key(name)) {
+            self.members.insert(name.to_owned(), value);
+        }
+    }
+
     pub(crate) fn text(&mut self, name: &str, wire: &str) -> Option<String> {
         let value = self.take(name, wire)?;
         self.text_of(name, wire, value)

@@ -89,6 +89,7 @@ fn is_conversation(command: &str, operation: &OperationDoc) -> bool {
     match operation.provider {
         "kvs-signaling" => operation.name.starts_with("connect_as_"),
         "enablex" => command == "room",
+        "sora-rpc" => command == "connect",
         _ => false,
     }
 }

@@ -59,11 +59,7 @@ fn read(name: &str, value: &Value, run: &mut Run) -> Result<(), (Rule, String)> 
         }
         "server" => one_of(&["cloud", "community"])?,
         "protocol" => one_of(&["eio3", "eio4"])?,
-        "via" if value == "http" => {
-            let message = "http is not served by this version; calls go over the RPC channel (rpc)";
-            return Err((Rule::OneOf, message.into()));
-        }
-        "via" => one_of(&["rpc"])?,
+        "via" => one_of(&["rpc", "http", "websocket"])?,
         // What else an origin may be is the client's to judge: it is a header's value.
         _ if value.as_str().is_none_or(str::is_empty) => {
             return Err((Rule::Pattern, "must be a text that is not empty".into()));
@@ -124,6 +120,8 @@ mod tests {
         for (provider, good) in [
             ("enablex", json!({ "protocol": "eio3" })),
             ("sora-rpc", json!({ "via": "rpc" })),
+            ("sora-rpc", json!({ "via": "http" })),
+            ("sora-rpc", json!({ "via": "websocket" })),
             ("mediasfu", json!({ "origin": "https://example.com" })),
         ] {
             assert!(applied(provider, good.clone()).is_ok(), "{good}");
@@ -144,7 +142,6 @@ mod tests {
                 "options.origin pattern, options.server one_of",
             ),
             ("enablex", json!({ "protocol": "eio5" }), "options.protocol one_of"),
-            ("sora-rpc", json!({ "via": "http" }), "options.via one_of"),
             ("sora-rpc", json!({ "via": "pigeon" }), "options.via one_of"),
         ] {
             assert_eq!(applied(provider, bad.clone()).unwrap_err(), told, "{bad}");

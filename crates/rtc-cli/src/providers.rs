@@ -7,7 +7,7 @@ pub(crate) mod enablex;
 pub(crate) mod kvs_signaling;
 mod mediasfu;
 mod opentok;
-mod sora_rpc;
+pub(crate) mod sora_rpc;
 
 /// Applies the settings of a run to a provider's client builder.
 macro_rules! configure {

@@ -64,7 +64,7 @@ pub async fn run(out: &mut (dyn Write + Send), color: bool) -> Result<(), String
     story!(stage, "MediaSFU: one room with all kinds of care", mediasfu::play);
     story!(stage, "Kinesis Video Streams: TURN for a thousand viewers", kvs_signaling::play);
     story!(stage, "EnableX: a moderated room, old and new clients", enablex::play);
-    story!(stage, "Sora: RPC over a live channel", sora_rpc::play);
+    story!(stage, "Sora: RPC over real data channels", sora_rpc::play);
     let steps = stage.steps;
     writeln!(stage.out, "{steps} steps, all as promised, in {:.1} s", begun.elapsed().as_secs_f64())
         .map_err(|e| e.to_string())

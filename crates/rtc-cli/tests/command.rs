@@ -23,6 +23,10 @@ fn rtc() -> Command {
         "MEDIASFU_ENDPOINT",
         "AWS_CA_BUNDLE",
         "SORA_RPC_URL",
+        "SORA_SIGNALING_URLS",
+        "SORA_CHANNEL_ID",
+        "SORA_METADATA",
+        "SORA_API_URL",
     ] {
         command.env_remove(name);
     }
@@ -134,7 +138,9 @@ async fn wrong_usage_is_told_in_the_same_shape() {
         (&["opentok", "create-session", "--options", r#"{"retry":"no"}"#][..], "options.retry"),
         (&["opentok", "create-session", "--options", r#"{"timeout_ms":0}"#], "options.timeout_ms"),
         (&["opentok", "create-session", "--options", r#"{"via":"rpc"}"#], "options.via"),
-        (&["sora-rpc", "request-simulcast-rid", "--rid", "r0", "--via", "http"], "options.via"),
+        (&["sora-rpc", "request-simulcast-rid", "--rid", "r0", "--via", "http"], "channel_id"),
+        (&["sora-rpc", "rpc", "m", "--options", r#"{"via":"http"}"#], "options.via"),
+        (&["sora-rpc", "rpc", "m", "--via", "websocket"], "endpoint"),
         (&["opentok", "create-session", "--credentials", r#"{"api_key":[]}"#], "credentials.api_key"),
         (&["sora-rpc", "rpc", "2025.2.0/RequestSimulcastRid"], "endpoint"),
     ] {
@@ -149,6 +155,30 @@ async fn wrong_usage_is_told_in_the_same_shape() {
             assert!(body["error"].get(member).is_some(), "{member} of {body}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sora_by_the_environment_that_the_emulator_prints() {
+    let emulator = Emulator::start().await.unwrap();
+    let sora = emulator.sora();
+    let run = |arguments: &[&str]| {
+        let mut command = rtc();
+        command.env("SORA_SIGNALING_URLS", sora.signaling_url()).env("SORA_CHANNEL_ID", sora.channel_id());
+        command.env("SORA_API_URL", sora.api_url()).env("SORA_METADATA", r#"{"token":"canary"}"#);
+        command.arg("sora-rpc").args(arguments).args(["--output", "json"]);
+        output(command)
+    };
+    let method = "2025.2.0/RequestSimulcastRid";
+    let asked = json_of(&run(&["rpc", method, "--params", r#"{"rid":"r0"}"#]).await);
+    assert_eq!(asked["output"]["rid"], "r0", "{asked}");
+    assert!(json_of(&run(&["methods"]).await)["output"]["rpc_methods"].to_string().contains(method));
+    let watched = run(&["connect", "--timeout", "100ms"]).await;
+    let lines = String::from_utf8(watched.stdout).unwrap();
+    assert_eq!(watched.status.code(), Some(0), "{lines}");
+    let last: Value = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    assert_eq!(last["event"], "ended", "{lines}");
+    let listed = json_of(&run(&["request", "Sora_20201013.ListConnections", "--body", "{}"]).await);
+    assert_eq!(listed["output"], json!([]), "everybody has left: {listed}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -173,33 +173,13 @@ impl ClientConfig {
     /// When a certificate, a header or the proxy cannot be used.
     #[cfg(feature = "websocket")]
     pub fn connector(&self) -> Result<SharedConnect, TransportError> {
-        use crate::transport::websocket::{Proxy, WebSocketConnector};
-        if let Some(connector) = &self.connector {
-            return Ok(connector.clone());
+        match &self.connector {
+            Some(connector) => Ok(connector.clone()),
+            None => crate::transport::websocket::WebSocketConnector::of(self).map(SharedConnect::new),
         }
-        let proxy = match &self.proxy {
-            Some(proxy) if proxy.is_empty() => Proxy::Direct,
-            Some(proxy) => {
-                Proxy::Url(Url::parse(proxy.expose()).map_err(|_| setup("the proxy is not a URL"))?)
-            }
-            None => Proxy::Environment,
-        };
-        let connector = WebSocketConnector::new()
-            .with_policy(self.policy.clone())
-            .with_headers(self.header_map()?)
-            .with_proxy(proxy)
-            .with_clock(self.clock.clone());
-        #[cfg(feature = "_reqwest")]
-        let connector = {
-            use crate::transport::tls::{TlsOptions, client_config};
-            let options =
-                TlsOptions::new(&self.root_certificates, self.client_identity.as_ref()).map_err(setup)?;
-            connector.with_tls(std::sync::Arc::new(move || client_config(&options, false)))
-        };
-        Ok(SharedConnect::new(connector))
     }
 
-    fn header_map(&self) -> Result<HeaderMap, TransportError> {
+    pub(crate) fn header_map(&self) -> Result<HeaderMap, TransportError> {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
             let parsed = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value.expose()));
@@ -342,21 +322,30 @@ macro_rules! live_setters {
             self
         }
 
+        /// Uses this clock for all limits.
+        pub fn clock(mut self, clock: impl $crate::Clock) -> Self {
+            self.config.set_clock(clock);
+            self
+        }
+
+        $crate::socket_setters!();
+    };
+}
+
+/// The setters of how WebSockets are opened, for a struct with a field `config`. Used inside its `impl` block.
+#[macro_export]
+macro_rules! socket_setters {
+    () => {
         /// Trusts a certificate besides those of the platform, as PEM.
         pub fn root_certificate_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
             self.config.root_certificates.push(pem.into());
             self
         }
 
-        /// Uses this proxy. Empty: none, whatever the environment says.
+        /// Uses this proxy for WebSockets; an empty text means none, whatever the environment says. Loopback addresses are never
+        /// reached through a proxy.
         pub fn proxy(mut self, url: impl Into<$crate::Secret>) -> Self {
             self.config.proxy = Some(url.into());
-            self
-        }
-
-        /// Uses this clock.
-        pub fn clock(mut self, clock: impl $crate::Clock) -> Self {
-            self.config.set_clock(clock);
             self
         }
 

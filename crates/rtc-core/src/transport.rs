@@ -15,14 +15,22 @@ use crate::clock::BoxFuture;
 use crate::endpoint::{EndpointError, Trust};
 
 pub mod channel;
+#[cfg(feature = "websocket")]
+mod events;
 #[cfg(feature = "_reqwest")]
 pub mod reqwest;
 #[cfg(feature = "socketio")]
 pub mod socketio;
+#[cfg(feature = "websocket")]
+#[doc(hidden)]
+pub mod stream;
 #[cfg(feature = "_reqwest")]
 pub(crate) mod tls;
 #[cfg(feature = "websocket")]
 pub mod websocket;
+
+#[cfg(feature = "websocket")]
+pub use events::LiveEvents;
 
 /// The bounds of one exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -53,39 +53,8 @@ pub const SORA_CHANNEL_ID: &str = "emulator";
 
 #[cfg(feature = "enablex")]
 pub use crate::enablex::EnablexAccess;
-
-/// Declares one provider's access: where it is and what to sign in with.
-macro_rules! access {
-    ($feature:literal, $name:ident, $doc:literal, $path:literal, { $($(#[$meta:meta])* $getter:ident = $value:expr;)* }) => {
-        #[cfg(feature = $feature)]
-        #[doc = $doc]
-        #[derive(Clone, Debug)]
-        pub struct $name {
-            pub(crate) http: String,
-            pub(crate) https: Option<String>,
-        }
-
-        #[cfg(feature = $feature)]
-        impl $name {
-            /// Base URL of the plain listener.
-            pub fn url(&self) -> String {
-                format!("{}{}", self.http, $path)
-            }
-
-            /// Base URL of the TLS listener, if one was asked for.
-            pub fn tls_url(&self) -> Option<String> {
-                Some(format!("{}{}", self.https.as_ref()?, $path))
-            }
-
-            $($(#[$meta])* pub fn $getter(&self) -> &'static str { $value })*
-        }
-    };
-}
-
-access!("sora-rpc", SoraAccess, "How to reach the emulated Sora.", "", {
-    /// Channel that always exists.
-    channel_id = SORA_CHANNEL_ID;
-});
+#[cfg(feature = "sora-rpc")]
+pub use crate::sora_rpc::SoraAccess;
 
 /// How to reach the emulated MediaSFU cloud and Community Edition.
 #[cfg(feature = "mediasfu")]
@@ -139,18 +108,5 @@ impl fmt::Debug for MediasfuAccess {
             .field("url", &self.http)
             .field("tls_url", &self.https)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(feature = "sora-rpc")]
-impl SoraAccess {
-    /// WebSocket URL of the signaling.
-    pub fn signaling_url(&self) -> String {
-        format!("{}/signaling", self.http.replacen("http", "ws", 1))
-    }
-
-    /// WebSocket URL of the signaling over TLS, if asked for.
-    pub fn tls_signaling_url(&self) -> Option<String> {
-        Some(format!("{}/signaling", self.https.as_ref()?.replacen("http", "ws", 1)))
     }
 }

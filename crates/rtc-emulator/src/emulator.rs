@@ -160,17 +160,6 @@ pub struct Emulator {
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// Declares the way to one provider.
-macro_rules! access {
-    ($feature:literal, $method:ident, $access:ident, $doc:literal) => {
-        #[cfg(feature = $feature)]
-        #[doc = $doc]
-        pub fn $method(&self) -> $access {
-            $access { http: self.shared().http.clone(), https: self.shared().https.clone() }
-        }
-    };
-}
-
 impl Emulator {
     /// Starts one on a free port of 127.0.0.1 with everything at its default.
     ///
@@ -232,7 +221,13 @@ impl Emulator {
         MediasfuAccess { http, https, provider }
     }
 
-    access!("sora-rpc", sora, SoraAccess, "URLs of Sora.");
+    /// URLs of Sora, and what can be done to its connections.
+    #[cfg(feature = "sora-rpc")]
+    pub fn sora(&self) -> SoraAccess {
+        let (http, https) = (self.shared().http.clone(), self.shared().https.clone());
+        let provider = self.server.providers.iter().find(|provider| provider.name() == "sora-rpc").cloned();
+        SoraAccess { http, https, provider }
+    }
 
     /// Base URL of the plain listener; the management API is under `/_emulator/`.
     pub fn url(&self) -> &str {

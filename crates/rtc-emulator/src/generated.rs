@@ -8,5 +8,7 @@ pub(crate) mod opentok;
 pub(crate) mod mediasfu;
 #[cfg(feature = "sora-rpc")]
 pub(crate) mod sora_rpc;
+#[cfg(feature = "sora-rpc")]
+pub(crate) mod sora_rpc_http;
 #[cfg(feature = "kvs-signaling")]
 pub(crate) mod kvs_signaling;

@@ -25,7 +25,7 @@ mod mediasfu;
 pub mod opentok;
 #[doc(hidden)]
 pub mod pattern;
-#[cfg(any(feature = "opentok", feature = "enablex"))]
+#[cfg(any(feature = "opentok", feature = "enablex", feature = "sora-rpc"))]
 mod posting;
 #[doc(hidden)]
 pub mod provider;

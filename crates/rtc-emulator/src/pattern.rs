@@ -24,6 +24,7 @@ pub const PATTERNS: &[&str] = &[
     "e164",
     "sip_call_id",
     "sdp",
+    "data_channel_label",
     "date",
     "date_time",
     "base64_text",
@@ -64,6 +65,11 @@ pub fn pattern(name: &str, text: &str) -> bool {
         }
         "sip_call_id" => every(|b| b.is_ascii_graphic()) && text != "." && text != "..",
         "sdp" => text.starts_with("v=0"),
+        "data_channel_label" => {
+            matches!(text.as_bytes(), [b'#', first, more @ ..]
+                if first.is_ascii_alphanumeric() && matches!(more.len(), 1..=30)
+                    && more.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-'))
+        }
         "date" => date(text),
         "date_time" => text.split_once(' ').is_some_and(|(day, time)| {
             date(day) && time.len() == 8 && triple(time, ':').is_some_and(|(h, m, s)| is_time(h, m, s))
@@ -156,6 +162,7 @@ mod tests {
             ),
             ("sip_call_id", &["abc/de@10.0.0.1", "..."], &["", ".", "..", "a b", "a\n", "é"]),
             ("sdp", &["v=0\r\n"], &["", " v=0", "o=-"]),
+            ("data_channel_label", &["#ab", "#spam-egg"], &["", "#", "#a", "ab", "#-a", "#a_b"]),
             ("date", &["2024-02-29"], &["2023-02-29", "2024-13-01", "24-01-01", "2024-1-01", "2024-01-001"]),
             (
                 "date_time",

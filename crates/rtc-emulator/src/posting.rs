@@ -5,30 +5,52 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri, header};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 /// How long one attempt may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How much of an answer is read, in bytes.
+#[cfg(feature = "sora-rpc")]
+const ANSWER_LIMIT: usize = 1 << 20;
+
 /// Posts JSON once. An error says why there is no answer.
+#[cfg(any(feature = "opentok", feature = "enablex"))]
 pub(crate) async fn post(
     address: SocketAddr,
     uri: &Uri,
     authorization: Option<&str>,
     body: &str,
 ) -> Result<StatusCode, String> {
-    let exchange = tokio::time::timeout(TIMEOUT, exchange(address, uri, authorization, body)).await;
-    exchange.unwrap_or_else(|_| Err("no answer in 5 s".to_owned()))
+    let headers: Vec<_> = authorization.map(|value| ("authorization", value)).into_iter().collect();
+    timed(exchange(address, uri, &headers, body, 0)).await.map(|(status, _)| status)
 }
 
+/// Posts JSON once and reads the answer, at most 1 MiB. An error says why there is none.
+#[cfg(feature = "sora-rpc")]
+pub(crate) async fn ask(
+    address: SocketAddr,
+    uri: &Uri,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<(StatusCode, Bytes), String> {
+    timed(exchange(address, uri, headers, body, ANSWER_LIMIT)).await
+}
+
+async fn timed<T>(exchange: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    tokio::time::timeout(TIMEOUT, exchange).await.unwrap_or_else(|_| Err("no answer in 5 s".to_owned()))
+}
+
+/// One request on a connection of its own. With a `limit` of 0 the body of the answer is not waited for.
 async fn exchange(
     address: SocketAddr,
     uri: &Uri,
-    authorization: Option<&str>,
+    headers: &[(&str, &str)],
     body: &str,
-) -> Result<StatusCode, String> {
+    limit: usize,
+) -> Result<(StatusCode, Bytes), String> {
     let text = |error: &dyn std::error::Error| error.to_string();
     let socket = TcpStream::connect(address).await.map_err(|error| text(&error))?;
     let (mut sender, connection) =
@@ -37,13 +59,21 @@ async fn exchange(
     let mut request = Request::post(path)
         .header(header::HOST, uri.authority().map_or("", |authority| authority.as_str()))
         .header(header::CONTENT_TYPE, "application/json");
-    if let Some(authorization) = authorization {
-        request = request.header(header::AUTHORIZATION, authorization);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
     }
     let request = request.body(Full::new(Bytes::from(body.to_owned()))).map_err(|error| text(&error))?;
-    let exchange = async move { sender.send_request(request).await.map(|response| response.status()) };
-    let (status, _) = tokio::join!(exchange, connection);
-    status.map_err(|error| text(&error))
+    let exchange = async move {
+        let response = sender.send_request(request).await.map_err(|error| text(&error))?;
+        let status = response.status();
+        if limit == 0 {
+            return Ok((status, Bytes::new()));
+        }
+        let body = Limited::new(response.into_body(), limit).collect().await;
+        Ok((status, body.map_err(|error| error.to_string())?.to_bytes()))
+    };
+    let (answer, _) = tokio::join!(exchange, connection);
+    answer
 }
 
 /// Where a report may go: an `http` URL of this machine. Nothing else is ever contacted.

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
+use std::mem;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rtc_core::{BoxFuture, Bytes, DecodeError, Reason};
@@ -12,7 +15,6 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use crate::client::Handle;
-use crate::driver::Shared;
 use crate::error::{Error, Result, SoraError};
 use crate::methods::Message;
 use crate::options::CallOptions;
@@ -88,12 +90,47 @@ impl<O: DeserializeOwned + 'static> IntoFuture for Call<O> {
     type IntoFuture = BoxFuture<'static, Result<O>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let result = self.request.call().await?;
-            serde_json::from_slice(&result)
-                .map_err(|e| Error::new(Reason::Decode(DecodeError::json(&e))).with_exchange(1, true))
-        })
+        Box::pin(Running { step: Step::Start(self.request), output: self.output })
     }
+}
+
+/// A call that is sent when it is first polled. Written by hand, as an async block would keep the room of the
+/// request all the time that it waits for the answer.
+struct Running<O> {
+    step: Step,
+    output: PhantomData<fn() -> O>,
+}
+
+enum Step {
+    Start(Request),
+    Waiting(Ticket),
+    Ended,
+}
+
+impl<O: DeserializeOwned> Future for Running<O> {
+    type Output = Result<O>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<O>> {
+        loop {
+            match &mut self.step {
+                Step::Waiting(ticket) => {
+                    let answer = ready!(Pin::new(&mut ticket.answer).poll(cx));
+                    self.step = Step::Ended;
+                    return Poll::Ready(read(answer.unwrap_or_else(|_| Err(SoraError::Disconnected.sent()))));
+                }
+                step => match mem::replace(step, Step::Ended) {
+                    Step::Start(request) => *step = Step::Waiting(request.call()?),
+                    // Polled again after its end: nothing will come.
+                    _ => return Poll::Pending,
+                },
+            }
+        }
+    }
+}
+
+fn read<O: DeserializeOwned>(answer: Result<Bytes>) -> Result<O> {
+    serde_json::from_slice(&answer?)
+        .map_err(|e| Error::new(Reason::Decode(DecodeError::json(&e))).with_exchange(1, true))
 }
 
 impl IntoFuture for Notification {
@@ -106,13 +143,10 @@ impl IntoFuture for Notification {
 }
 
 impl Request {
-    /// The result as JSON text.
-    async fn call(self) -> Result<Bytes> {
+    fn call(self) -> Result<Ticket> {
         let (waiter, answer) = oneshot::channel();
-        let shared = self.handle.shared();
-        let id = shared.call(self.message?, &self.options, waiter)?;
-        let _ticket = Ticket { shared, id };
-        answer.await.unwrap_or_else(|_| Err(SoraError::Disconnected.sent()))
+        let id = self.handle.shared().call(self.message?, &self.options, waiter)?;
+        Ok(Ticket { handle: self.handle, id, answer })
     }
 
     async fn notify(self) -> Result<()> {
@@ -122,14 +156,15 @@ impl Request {
     }
 }
 
-/// Frees the entry of a call whose future is dropped.
-struct Ticket<'a> {
-    shared: &'a Shared,
+/// A call that waits for its answer, as JSON text. Frees its entry when the future is dropped.
+struct Ticket {
+    handle: Arc<Handle>,
     id: u64,
+    answer: oneshot::Receiver<Result<Bytes>>,
 }
 
-impl Drop for Ticket<'_> {
+impl Drop for Ticket {
     fn drop(&mut self) {
-        self.shared.state().peer.cancel(self.id);
+        self.handle.shared().state().peer.cancel(self.id);
     }
 }

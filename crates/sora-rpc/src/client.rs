@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rtc_core::transport::channel::Channel;
 use rtc_core::{Reason, TransportError, TransportErrorKind};
@@ -49,6 +50,14 @@ impl fmt::Debug for Handle {
     }
 }
 
+/// The runtime that this is called in.
+pub(crate) fn runtime() -> Result<tokio::runtime::Handle> {
+    tokio::runtime::Handle::try_current().map_err(|error| {
+        let kind = TransportErrorKind::Setup("it needs a tokio runtime around it".into());
+        Error::new(Reason::Transport(TransportError::new(kind).with_source(error)))
+    })
+}
+
 impl Client {
     /// A client of an open channel, driven by a task of the tokio runtime that this is called in (with its
     /// timer on, unless the options have a clock of their own).
@@ -70,10 +79,7 @@ impl Client {
     /// # Ok(()) }
     /// ```
     pub fn connect(channel: impl Channel, options: ClientOptions) -> Result<Self> {
-        let runtime = tokio::runtime::Handle::try_current().map_err(|error| {
-            let kind = TransportErrorKind::Setup("it needs a tokio runtime around it".into());
-            Error::new(Reason::Transport(TransportError::new(kind).with_source(error)))
-        })?;
+        let runtime = runtime()?;
         let (client, driver) = Self::with_driver(channel, options);
         runtime.spawn(driver);
         Ok(client)
@@ -351,7 +357,31 @@ impl Client {
     /// Tells whether the data channel is open; it is at first. While it is not, calls are refused with
     /// [`SoraError::ChannelNotOpen`](crate::SoraError::ChannelNotOpen); pending ones stay.
     pub fn set_open(&self, open: bool) {
-        self.handle.shared().state().peer.set_open(open);
+        self.handle.shared().set_open(open);
+    }
+
+    /// Waits until RPC can be used: the offer lists the data channel `rpc` and at least one method, and the channel
+    /// is open. Not later than after `limit`; zero only looks.
+    ///
+    /// # Errors
+    /// At once, as it will not be any more: [`SoraError::Disconnected`](crate::SoraError::Disconnected) or
+    /// [`SoraError::Redirected`](crate::SoraError::Redirected). After the limit, what is amiss:
+    /// [`SoraError::NotAvailable`](crate::SoraError::NotAvailable) or
+    /// [`SoraError::ChannelNotOpen`](crate::SoraError::ChannelNotOpen).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use sora_rpc::rtc_core::transport::channel::pair;
+    /// use sora_rpc::{Client, ClientOptions};
+    ///
+    /// let (channel, _server) = pair();
+    /// let client = Client::connect(channel, ClientOptions::new().rpc_methods(["2026.1.0/New"]))?;
+    /// client.ready(Duration::from_secs(5)).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn ready(&self, limit: Duration) -> Result<()> {
+        self.handle.shared().ready(limit).await
     }
 
     /// The server sent the client elsewhere: ends this connection. Every pending call ends with

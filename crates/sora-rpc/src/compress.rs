@@ -3,10 +3,9 @@
 //! [`Client`](crate::Client) does this by itself where the offer or its options say so; [`Peer`](crate::Peer) takes
 //! messages that are decoded already.
 
-use std::io::Write as _;
+use std::fmt;
 
-use flate2::write::ZlibEncoder;
-use flate2::{Compression, Decompress, FlushDecompress, Status};
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use rtc_core::DecodeError;
 
 /// The largest inflated message unless told: 16 MiB, as the official Rust SDK has it.
@@ -22,10 +21,38 @@ pub const MAX_INFLATED: usize = 16 * 1024 * 1024;
 /// ```
 #[must_use]
 pub fn deflate(message: &[u8]) -> Vec<u8> {
-    let mut zlib = ZlibEncoder::new(Vec::with_capacity(message.len() / 2 + 64), Compression::default());
-    // Writing to memory cannot fail.
-    let _ = zlib.write_all(message);
-    zlib.finish().unwrap_or_default()
+    Deflater::new().deflate(message)
+}
+
+/// Deflates one message after another, each to a stream of its own, in tables that are made once: they take 300 KB.
+pub(crate) struct Deflater(Compress);
+
+impl Deflater {
+    pub(crate) fn new() -> Self {
+        Self(Compress::new(Compression::default(), true))
+    }
+
+    pub(crate) fn deflate(&mut self, message: &[u8]) -> Vec<u8> {
+        let Self(zlib) = self;
+        zlib.reset();
+        let mut out = Vec::with_capacity(message.len() / 2 + 64);
+        loop {
+            let read = usize::try_from(zlib.total_in()).unwrap_or(usize::MAX);
+            let rest = message.get(read..).unwrap_or_default();
+            match zlib.compress_vec(rest, &mut out, FlushCompress::Finish) {
+                // A stream that ends without a preset dictionary does not fail.
+                Ok(Status::StreamEnd) | Err(_) => return out,
+                Ok(_) => out.reserve(out.len().max(256)),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Deflater {
+    // The tables hold what was sent.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deflater").finish_non_exhaustive()
+    }
 }
 
 /// Inflates a frame to at most `limit` bytes.
@@ -60,7 +87,8 @@ pub fn inflate(frame: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError> {
             Status::StreamEnd => return Err(broken()),
             // Room left and nothing written: the stream was cut short.
             _ if out.len() == before && out.len() < out.capacity() => return Err(broken()),
-            _ => out.reserve(out.len().max(256)),
+            // Never room for more than one byte beyond the limit.
+            _ => out.reserve_exact(out.len().max(256).min((limit - out.len()).saturating_add(1))),
         }
     }
 }

@@ -11,7 +11,7 @@ use rtc_core::transport::channel::{Channel, Frame};
 use rtc_core::{BoxFuture, Bytes, Clock, SharedClock};
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use crate::compress::{deflate, inflate};
+use crate::compress::{Deflater, inflate};
 use crate::error::{Error, Result, SoraError};
 use crate::methods::Message;
 use crate::model::Offer;
@@ -24,9 +24,9 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// Where the end of a call is told.
 pub(crate) type Waiter = oneshot::Sender<Result<Bytes>>;
 
-/// A message on its way out.
+/// A frame on its way out.
 pub(crate) struct Outgoing {
-    bytes: Bytes,
+    frame: Bytes,
     /// Told once the channel has taken it.
     written: Option<oneshot::Sender<()>>,
 }
@@ -39,12 +39,14 @@ pub(crate) struct Shared {
     max_inflated: usize,
     /// Wakes a driver that is held up by a send: the connection is to end, or a deadline came nearer.
     wake: Notify,
+    /// Wakes all who wait until RPC can be used: that may have changed.
+    changed: Notify,
 }
 
 pub(crate) struct State {
     pub(crate) peer: Peer<Waiter>,
-    /// Whether binary frames are zlib streams, from the next one on.
-    compress: bool,
+    /// There while binary frames are zlib streams, both ways.
+    zlib: Option<Box<Deflater>>,
     /// None once the connection has ended or is to end.
     queue: Option<mpsc::Sender<Outgoing>>,
 }
@@ -56,9 +58,11 @@ impl Shared {
         let _ = peer.offer(true, options.rpc_methods);
         let limit = options.peer.max_pending;
         let (queue, outgoing) = mpsc::channel(limit.clamp(1, mpsc_limit()));
-        let state = Mutex::new(State { peer, compress: options.compress, queue: Some(queue) });
+        let mut state = State { peer, zlib: None, queue: Some(queue) };
+        state.set_compress(options.compress);
         let (clock, max_inflated) = (options.config.clock, options.max_inflated);
-        (Arc::new(Self { state, clock, limit, max_inflated, wake: Notify::new() }), outgoing)
+        let (state, wake, changed) = (Mutex::new(state), Notify::new(), Notify::new());
+        (Arc::new(Self { state, clock, limit, max_inflated, wake, changed }), outgoing)
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -67,9 +71,11 @@ impl Shared {
 
     /// Registers a call and queues its message.
     pub(crate) fn call(&self, message: Message, options: &CallOptions, waiter: Waiter) -> Result<u64> {
+        let now = self.clock.monotonic();
         let mut state = self.state();
-        let (id, bytes) = state.peer.call(message, options, self.clock.monotonic(), waiter)?;
-        if let Err(error) = self.queue(&state, Outgoing { bytes, written: None }) {
+        let State { peer, zlib, .. } = &mut *state;
+        let (id, frame) = peer.call_packed(message, options, now, waiter, |text| packed(zlib, text))?;
+        if let Err(error) = self.queue(&state, Outgoing { frame, written: None }) {
             state.peer.cancel(id);
             return Err(error);
         }
@@ -86,8 +92,9 @@ impl Shared {
         written: oneshot::Sender<()>,
     ) -> Result<()> {
         let mut state = self.state();
-        let bytes = state.peer.notify(message, options)?;
-        self.queue(&state, Outgoing { bytes, written: Some(written) })
+        let State { peer, zlib, .. } = &mut *state;
+        let frame = peer.notify_packed(message, options, |text| packed(zlib, text))?;
+        self.queue(&state, Outgoing { frame, written: Some(written) })
     }
 
     fn queue(&self, state: &State, message: Outgoing) -> Result<()> {
@@ -103,10 +110,34 @@ impl Shared {
     /// Takes in a later offer; calls that cannot be answered any more end.
     pub(crate) fn offer(&self, offer: &Offer) {
         let mut state = self.state();
-        state.compress = offer.compress.unwrap_or(state.compress);
+        let compress = offer.compress.unwrap_or(state.zlib.is_some());
+        state.set_compress(compress);
         let lost = state.peer.offer(offer.rpc, offer.rpc_methods.iter().cloned());
         drop(state);
         lose(lost);
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn set_open(&self, open: bool) {
+        self.state().peer.set_open(open);
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until RPC can be used or never will be. After `limit`: why it cannot.
+    pub(crate) async fn ready(&self, limit: Duration) -> Result<()> {
+        let ready = rtc_core::timeout(&self.clock, limit, async {
+            loop {
+                let mut changed = pin!(self.changed.notified());
+                // Before the look: a change right after it is not missed.
+                changed.as_mut().enable();
+                let ready = self.state().peer.ready();
+                match ready.as_ref().err().and_then(Error::service) {
+                    Some(SoraError::NotAvailable | SoraError::ChannelNotOpen) => changed.await,
+                    _ => return ready,
+                }
+            }
+        });
+        ready.await.unwrap_or_else(|| self.state().peer.ready())
     }
 
     /// Ends every pending call and refuses later ones.
@@ -124,20 +155,16 @@ impl Shared {
         drop(state);
         lose(lost);
         self.wake.notify_one();
+        self.changed.notify_waiters();
     }
 
     /// What a binary frame holds. One that is no zlib stream where it should be, or too large a one, is empty:
     /// the peer drops it as it drops all that is malformed.
     fn unpacked(&self, frame: Bytes) -> Bytes {
-        if !self.state().compress {
+        if self.state().zlib.is_none() {
             return frame;
         }
         inflate(&frame, self.max_inflated).map(Bytes::from).unwrap_or_default()
-    }
-
-    /// A message as the binary frame that it goes out in.
-    fn packed(&self, message: Bytes) -> Bytes {
-        if self.state().compress { deflate(&message).into() } else { message }
     }
 
     fn is_closed(&self) -> bool {
@@ -160,6 +187,20 @@ impl Shared {
                 None => return,
             }
         }
+    }
+}
+
+impl State {
+    fn set_compress(&mut self, on: bool) {
+        self.zlib = on.then(|| self.zlib.take().unwrap_or_else(|| Box::new(Deflater::new())));
+    }
+}
+
+/// A message as the binary frame that it goes out in.
+fn packed(zlib: &mut Option<Box<Deflater>>, message: Vec<u8>) -> Bytes {
+    match zlib {
+        Some(zlib) => zlib.deflate(&message).into(),
+        None => message.into(),
     }
 }
 
@@ -249,7 +290,7 @@ impl<C: Channel> Driver<C> {
     async fn send(&mut self, message: Outgoing) -> bool {
         let Self { channel, time, .. } = self;
         let shared = Arc::clone(&time.shared);
-        let mut send = pin!(channel.send(Frame::Binary(shared.packed(message.bytes))));
+        let mut send = pin!(channel.send(Frame::Binary(message.frame)));
         let mut wake = pin!(shared.wake.notified());
         let sent = poll_fn(|cx| {
             if let Poll::Ready(sent) = send.as_mut().poll(cx) {

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use rtc_core::{ErrorKind, Reason, ServiceError};
+use rtc_core::{ErrorKind, Reason, RetryHint, ServiceError};
 use serde_json::Value;
+
+use crate::signaling::{End, EndClass};
 
 /// The error of every call.
 pub type Error = rtc_core::Error<SoraError>;
@@ -49,6 +51,13 @@ pub enum SoraError {
     /// The data channel `rpc` is not open yet, or not any more.
     #[error("the data channel `rpc` is not open")]
     ChannelNotOpen,
+    /// This data channel is not open: not offered, not open yet, or not any more. Nothing was sent.
+    #[error("the data channel {label} is not open")]
+    #[non_exhaustive]
+    DataChannelNotOpen {
+        /// Its label.
+        label: String,
+    },
     /// The method is not among those that the server permits on this connection. Nothing was sent.
     #[error("{method} is not in rpc_methods of the offer{}", hinted(hint.as_deref()))]
     #[non_exhaustive]
@@ -67,6 +76,35 @@ pub enum SoraError {
         /// The limit.
         limit: usize,
     },
+    /// The HTTP API refused the request.
+    #[error("{operation} was refused with status {status}{}", named(code.as_deref()))]
+    #[non_exhaustive]
+    Api {
+        /// The operation.
+        operation: &'static str,
+        /// The HTTP status.
+        status: u16,
+        /// The server's own name of the error, where it gave one.
+        code: Option<String>,
+        /// The body as JSON, where it is, at most 2 KiB of it. What failures look like is not documented.
+        body: Option<Value>,
+    },
+    /// The connection could not be made.
+    #[error("not connected, {stage}{}: {cause}", at(url.as_deref()))]
+    #[non_exhaustive]
+    NotConnected {
+        /// What failed.
+        stage: Stage,
+        /// The URL of the signaling, without its query; none where there is none to blame.
+        url: Option<String>,
+        /// What the failure means.
+        kind: ErrorKind,
+        /// What was wrong. None of it is the server's words.
+        cause: String,
+    },
+    /// The server ended the connection before it stood: most likely it refused it.
+    #[error("not connected: {0}")]
+    Rejected(End),
     /// The message is larger than the peer takes. Nothing was sent.
     #[error("the message has {size} bytes, and the peer takes {limit} at most")]
     #[non_exhaustive]
@@ -76,6 +114,51 @@ pub enum SoraError {
         /// The limit in bytes.
         limit: usize,
     },
+}
+
+/// The steps of connecting, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Stage {
+    /// Opening the WebSocket of the signaling.
+    WebSocket,
+    /// Waiting for the offer, and answering it.
+    Offer,
+    /// Getting an address at a TURN server.
+    Relay,
+    /// ICE: finding a path for datagrams.
+    Ice,
+    /// DTLS: the keys on that path.
+    Dtls,
+    /// SCTP, the data channels, and `switched`.
+    Channels,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::WebSocket => "opening the WebSocket",
+            Self::Offer => "waiting for the offer",
+            Self::Relay => "asking the TURN servers",
+            Self::Ice => "finding a path (ICE)",
+            Self::Dtls => "agreeing on keys (DTLS)",
+            Self::Channels => "opening the data channels",
+        })
+    }
+}
+
+/// What it means that the server ended a connection that did not stand yet.
+fn rejection(end: &End) -> ErrorKind {
+    match end.class {
+        EndClass::SignalingError if end.reason == "INTERNAL-ERROR" => ErrorKind::Unavailable,
+        // Of the auth webhook, in its own words.
+        EndClass::SignalingError | EndClass::RedirectRefused => ErrorKind::PermissionDenied,
+        _ => ErrorKind::Closed,
+    }
+}
+
+fn at(url: Option<&str>) -> String {
+    url.map(|url| format!(" of {url}")).unwrap_or_default()
 }
 
 /// What JSON-RPC 2.0 means by a code.
@@ -88,6 +171,42 @@ fn meaning(code: i32) -> &'static str {
         -32603 => " (internal error)",
         _ => "",
     }
+}
+
+fn named(code: Option<&str>) -> String {
+    code.map(|code| format!(" ({code})")).unwrap_or_default()
+}
+
+/// The largest body that an error keeps, in bytes.
+#[cfg(feature = "http")]
+const BODY_LIMIT: usize = 2_048;
+/// The longest name of an error, in bytes; names are ASCII.
+#[cfg(feature = "http")]
+const CODE_LIMIT: usize = 64;
+
+/// The refusal that an answer of the HTTP API is.
+#[cfg(feature = "http")]
+pub(crate) fn refusal(
+    operation: &'static str,
+    response: &rtc_core::http::Response<rtc_core::Bytes>,
+) -> Option<SoraError> {
+    let status = response.status();
+    if status.is_success() {
+        return None;
+    }
+    let body: Option<Value> = Some(response.body())
+        .filter(|body| body.len() <= BODY_LIMIT)
+        .and_then(|body| serde_json::from_slice(rtc_core::encode::without_bom(body)).ok());
+    // A name only: texts of the server may repeat what was sent.
+    let is_name = |text: &&str| {
+        (1..=CODE_LIMIT).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+    };
+    let code = body
+        .as_ref()
+        .and_then(|body| ["error_type", "code", "error"].into_iter().find_map(|name| body.get(name)));
+    let code = code.and_then(Value::as_str).filter(is_name).map(str::to_owned);
+    Some(SoraError::Api { operation, status: status.as_u16(), code, body })
 }
 
 fn hinted(hint: Option<&str>) -> String {
@@ -114,10 +233,25 @@ impl ServiceError for SoraError {
             Self::Remote { .. } => ErrorKind::Other,
             Self::ProtocolViolation { .. } => ErrorKind::Protocol,
             Self::Disconnected | Self::Redirected => ErrorKind::Closed,
-            Self::NotAvailable | Self::ChannelNotOpen => ErrorKind::Unavailable,
+            Self::NotAvailable | Self::ChannelNotOpen | Self::DataChannelNotOpen { .. } => {
+                ErrorKind::Unavailable
+            }
             Self::MethodNotPermitted { .. } => ErrorKind::PermissionDenied,
             Self::TooManyPending { .. } => ErrorKind::RateLimited,
+            Self::Api { status, .. } => {
+                rtc_core::http::StatusCode::from_u16(*status).map_or(ErrorKind::Other, ErrorKind::from_status)
+            }
             Self::TooLarge { .. } => ErrorKind::InvalidInput,
+            Self::NotConnected { kind, .. } => *kind,
+            Self::Rejected(end) => rejection(end),
+        }
+    }
+
+    fn retry(&self) -> RetryHint {
+        match self {
+            Self::Api { status: 429, .. } => RetryHint::RefusedWithoutEffect,
+            Self::Api { status: 502..=504, .. } => RetryHint::Transient,
+            _ => RetryHint::No,
         }
     }
 
@@ -125,14 +259,17 @@ impl ServiceError for SoraError {
         let word = match self {
             Self::Remote { code, .. } => return Some(code.to_string().into()),
             Self::ProtocolViolation { .. } => return None,
+            Self::Api { code, .. } => return code.as_deref().map(Cow::Borrowed),
             // The number that the field knows for it.
             Self::Disconnected => "-1",
             Self::Redirected => "redirected",
             Self::NotAvailable => "not_available",
-            Self::ChannelNotOpen => "channel_not_open",
+            Self::ChannelNotOpen | Self::DataChannelNotOpen { .. } => "channel_not_open",
             Self::MethodNotPermitted { .. } => "method_not_permitted",
             Self::TooManyPending { .. } => "too_many_pending",
             Self::TooLarge { .. } => "too_large",
+            Self::NotConnected { .. } => "not_connected",
+            Self::Rejected(end) => return end.code.map(|code| code.to_string().into()),
         };
         Some(word.into())
     }
@@ -141,6 +278,7 @@ impl ServiceError for SoraError {
         match self {
             Self::Remote { message, .. } => Some(message),
             Self::Disconnected => Some("Disconnected"),
+            Self::Rejected(end) => Some(&end.reason),
             _ => None,
         }
     }

@@ -17,6 +17,227 @@ pub enum Rid {
     Other(String),
 }
 rtc_core::string_enum!(Rid { None = "none", R0 = "r0", R1 = "r1", R2 = "r2", });
+/// What a connection does with media.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Role {
+    /// Sends and receives. On the wire `sendrecv`.
+    SendRecv,
+    /// Sends. On the wire `sendonly`.
+    SendOnly,
+    /// Receives. On the wire `recvonly`.
+    RecvOnly,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    Role { SendRecv = "sendrecv", SendOnly = "sendonly", RecvOnly = "recvonly", }
+);
+/// Which way the messages of a data channel go, as the client sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Direction {
+    /// Both ways. On the wire `sendrecv`.
+    SendRecv,
+    /// From the client. On the wire `sendonly`.
+    SendOnly,
+    /// To the client. On the wire `recvonly`.
+    RecvOnly,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(
+    Direction { SendRecv = "sendrecv", SendOnly = "sendonly", RecvOnly = "recvonly", }
+);
+/// What the server writes in front of the messages of a data channel.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HeaderField {
+    /// The connection that sent it: 26 bytes. On the wire `sender_connection_id`.
+    SenderConnectionId,
+    /// A value that this version does not know, kept as it came.
+    Other(String),
+}
+rtc_core::string_enum!(HeaderField { SenderConnectionId = "sender_connection_id", });
+/// A part of the header in front of messages.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct MessageHeader {
+    /// What it tells. On the wire `type`.
+    #[serde(rename = "type")]
+    pub field: HeaderField,
+}
+impl MessageHeader {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(field: impl Into<HeaderField>) -> Self {
+        Self { field: field.into() }
+    }
+}
+impl MessageHeader {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        {
+            let value = &self.field;
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("field", "type"),
+                    value.is_known(),
+                    "sender_connection_id",
+                    None,
+                );
+        }
+    }
+}
+/// A data channel of the user's own, which the server opens.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[non_exhaustive]
+pub struct DataChannel {
+    /// Its name. Bounds: `#`, a letter or digit, and 1 to 30 letters, digits and `-`.
+    #[serde(rename = "label")]
+    pub label: String,
+    /// Which way messages go.
+    #[serde(rename = "direction")]
+    pub direction: Direction,
+    /// Whether messages arrive in the order they were sent in; the server's choice when not given.
+    #[serde(rename = "ordered", skip_serializing_if = "Option::is_none")]
+    pub ordered: Option<bool>,
+    /// How long a message is tried to be delivered, in milliseconds; not with `max_retransmits`. Bounds: at most 65535.
+    #[serde(rename = "max_packet_life_time", skip_serializing_if = "Option::is_none")]
+    pub max_packet_life_time: Option<u32>,
+    /// How often a message is sent again; not with `max_packet_life_time`. Bounds: at most 65535.
+    #[serde(rename = "max_retransmits", skip_serializing_if = "Option::is_none")]
+    pub max_retransmits: Option<u32>,
+    /// The subprotocol.
+    #[serde(rename = "protocol", skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    /// Whether messages are zlib streams.
+    #[serde(rename = "compress", skip_serializing_if = "Option::is_none")]
+    pub compress: Option<bool>,
+    /// What the server writes in front of messages.
+    #[serde(rename = "header", skip_serializing_if = "Vec::is_empty")]
+    pub header: Vec<MessageHeader>,
+}
+impl DataChannel {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(label: impl Into<String>, direction: impl Into<Direction>) -> Self {
+        Self {
+            label: label.into(),
+            direction: direction.into(),
+            ordered: None,
+            max_packet_life_time: None,
+            max_retransmits: None,
+            protocol: None,
+            compress: None,
+            header: Vec::new(),
+        }
+    }
+    /// Whether messages arrive in the order they were sent in; the server's choice when not given.
+    #[must_use]
+    pub fn ordered(mut self, value: bool) -> Self {
+        self.ordered = Some(value);
+        self
+    }
+    /// How long a message is tried to be delivered, in milliseconds; not with `max_retransmits`. Bounds: at most 65535.
+    #[must_use]
+    pub fn max_packet_life_time(mut self, value: u32) -> Self {
+        self.max_packet_life_time = Some(value);
+        self
+    }
+    /// How often a message is sent again; not with `max_packet_life_time`. Bounds: at most 65535.
+    #[must_use]
+    pub fn max_retransmits(mut self, value: u32) -> Self {
+        self.max_retransmits = Some(value);
+        self
+    }
+    /// The subprotocol.
+    #[must_use]
+    pub fn protocol(mut self, value: impl Into<String>) -> Self {
+        self.protocol = Some(value.into());
+        self
+    }
+    /// Whether messages are zlib streams.
+    #[must_use]
+    pub fn compress(mut self, value: bool) -> Self {
+        self.compress = Some(value);
+        self
+    }
+    /// What the server writes in front of messages.
+    #[must_use]
+    pub fn header(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<MessageHeader>>,
+    ) -> Self {
+        self.header = value.into_iter().map(Into::into).collect();
+        self
+    }
+}
+impl DataChannel {
+    pub(crate) fn check(&self, checks: &mut Checks) {
+        {
+            let value = &self.label;
+            checks
+                .text(rtc_core::validate::Field::new("label", "label"), value)
+                .pattern(
+                    crate::model::pattern::data_channel_label,
+                    "`#`, a letter or digit, and 1 to 30 letters, digits and `-`",
+                )
+                .done();
+        }
+        {
+            let value = &self.direction;
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("direction", "direction"),
+                    value.is_known(),
+                    "sendrecv, sendonly, recvonly",
+                    None,
+                );
+        }
+        if let Some(value) = &self.max_packet_life_time {
+            checks
+                .range(
+                    rtc_core::validate::Field::new(
+                        "max_packet_life_time",
+                        "max_packet_life_time",
+                    ),
+                    *value,
+                    None,
+                    Some(65535),
+                    None,
+                );
+        }
+        if let Some(value) = &self.max_retransmits {
+            checks
+                .range(
+                    rtc_core::validate::Field::new("max_retransmits", "max_retransmits"),
+                    *value,
+                    None,
+                    Some(65535),
+                    None,
+                );
+        }
+        for (index, value) in self.header.iter().enumerate() {
+            checks
+                .element(
+                    rtc_core::validate::Field::new("header", "header"),
+                    index,
+                    |checks| value.check(checks),
+                );
+        }
+        if self.max_packet_life_time.is_some() && self.max_retransmits.is_some() {
+            checks
+                .report(
+                    rtc_core::validate::Field::new("max_retransmits", "max_retransmits"),
+                    rtc_core::Rule::Conflict,
+                    None,
+                    "only one of max_packet_life_time and max_retransmits can be set",
+                );
+        }
+    }
+}
 /// The encoding that was asked for.
 #[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]
 #[non_exhaustive]
@@ -97,6 +318,459 @@ pub struct SpotlightRidReset {
         deserialize_with = "rtc_core::wire::As::<Option<rtc_core::wire::Lenient>>::deserialize"
     )]
     pub send_connection_id: Option<String>,
+}
+/// Asks a server for a connection to a channel: the first message of the signaling.
+///
+/// Signaling message of type `connect`.
+///
+/// Source: Sora documentation, signaling: type: connect; the official SDKs' connect messages.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Connect {
+    /// What the connection does with media.
+    pub role: Role,
+    /// The channel. Bounds: 1 to 255 bytes.
+    pub channel_id: String,
+    /// Names the client; the id of the connection when not given. Bounds: 1 to 255 bytes.
+    pub client_id: Option<String>,
+    /// Connections with the same one do not receive from each other; the id of the connection when not given. Bounds: 1 to 255 bytes.
+    pub bundle_id: Option<String>,
+    /// What the auth webhook judges the connection by: tokens and the like. Any JSON.
+    pub metadata: Option<serde_json::Value>,
+    /// What others are told of the connection. Any JSON.
+    pub signaling_notify_metadata: Option<serde_json::Value>,
+    /// Whether there is sound (true, false), or an object of settings: see [`AudioSettings`](crate::AudioSettings).
+    pub audio: Option<serde_json::Value>,
+    /// Whether there is a picture (true, false), or an object of settings: see [`VideoSettings`](crate::VideoSettings).
+    pub video: Option<serde_json::Value>,
+    /// Whether video is sent and received in several encodings.
+    pub simulcast: Option<bool>,
+    /// The encoding that is received, `r0` to `r2`; superseded by `simulcast_request_rid`.
+    pub simulcast_rid: Option<Rid>,
+    /// The encoding that is received at first.
+    pub simulcast_request_rid: Option<Rid>,
+    /// Whether only those who speak are received in full.
+    pub spotlight: Option<bool>,
+    /// How many are in the focus. Bounds: 1 to 8.
+    pub spotlight_number: Option<u32>,
+    /// The encoding of those in focus.
+    pub spotlight_focus_rid: Option<Rid>,
+    /// The encoding of the others.
+    pub spotlight_unfocus_rid: Option<Rid>,
+    /// Whether signaling goes over data channels once they are open, which RPC needs; the server decides when not given.
+    pub data_channel_signaling: Option<bool>,
+    /// Whether the connection stays when the WebSocket is lost after that; the server decides when not given.
+    pub ignore_disconnect_websocket: Option<bool>,
+    /// Data channels of one's own.
+    pub data_channels: Vec<DataChannel>,
+    /// Which media is not received, as the documentation of forwarding filters describes it.
+    pub forwarding_filters: Vec<serde_json::Value>,
+    /// The language for speech recognition, such as `ja-JP`.
+    pub audio_streaming_language_code: Option<String>,
+    /// Which client this is, for the server's logs.
+    pub sora_client: Option<String>,
+    /// Which WebRTC library it has, for the server's logs.
+    pub libwebrtc: Option<String>,
+    /// Where it runs, for the server's logs.
+    pub environment: Option<String>,
+    /// An offer that tells what the client can do; not needed.
+    pub sdp: Option<String>,
+}
+impl std::fmt::Debug for Connect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connect")
+            .field("role", &self.role)
+            .field("channel_id", &self.channel_id)
+            .field("client_id", &self.client_id)
+            .field("bundle_id", &self.bundle_id)
+            .field(
+                "metadata",
+                &self.metadata.as_ref().map(|_| rtc_core::Secret::default()),
+            )
+            .field(
+                "signaling_notify_metadata",
+                &self
+                    .signaling_notify_metadata
+                    .as_ref()
+                    .map(|_| rtc_core::Secret::default()),
+            )
+            .field("audio", &self.audio.as_ref().map(|_| rtc_core::Secret::default()))
+            .field("video", &self.video.as_ref().map(|_| rtc_core::Secret::default()))
+            .field("simulcast", &self.simulcast)
+            .field("simulcast_rid", &self.simulcast_rid)
+            .field("simulcast_request_rid", &self.simulcast_request_rid)
+            .field("spotlight", &self.spotlight)
+            .field("spotlight_number", &self.spotlight_number)
+            .field("spotlight_focus_rid", &self.spotlight_focus_rid)
+            .field("spotlight_unfocus_rid", &self.spotlight_unfocus_rid)
+            .field("data_channel_signaling", &self.data_channel_signaling)
+            .field("ignore_disconnect_websocket", &self.ignore_disconnect_websocket)
+            .field("data_channels", &self.data_channels)
+            .field("forwarding_filters", &rtc_core::Secret::default())
+            .field("audio_streaming_language_code", &self.audio_streaming_language_code)
+            .field("sora_client", &self.sora_client)
+            .field("libwebrtc", &self.libwebrtc)
+            .field("environment", &self.environment)
+            .field("sdp", &self.sdp.as_ref().map(|_| rtc_core::Secret::default()))
+            .finish()
+    }
+}
+impl Connect {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new(role: impl Into<Role>, channel_id: impl Into<String>) -> Self {
+        Self {
+            role: role.into(),
+            channel_id: channel_id.into(),
+            client_id: None,
+            bundle_id: None,
+            metadata: None,
+            signaling_notify_metadata: None,
+            audio: None,
+            video: None,
+            simulcast: None,
+            simulcast_rid: None,
+            simulcast_request_rid: None,
+            spotlight: None,
+            spotlight_number: None,
+            spotlight_focus_rid: None,
+            spotlight_unfocus_rid: None,
+            data_channel_signaling: None,
+            ignore_disconnect_websocket: None,
+            data_channels: Vec::new(),
+            forwarding_filters: Vec::new(),
+            audio_streaming_language_code: None,
+            sora_client: None,
+            libwebrtc: None,
+            environment: None,
+            sdp: None,
+        }
+    }
+    /// Names the client; the id of the connection when not given. Bounds: 1 to 255 bytes.
+    #[must_use]
+    pub fn client_id(mut self, value: impl Into<String>) -> Self {
+        self.client_id = Some(value.into());
+        self
+    }
+    /// Connections with the same one do not receive from each other; the id of the connection when not given. Bounds: 1 to 255 bytes.
+    #[must_use]
+    pub fn bundle_id(mut self, value: impl Into<String>) -> Self {
+        self.bundle_id = Some(value.into());
+        self
+    }
+    /// What the auth webhook judges the connection by: tokens and the like. Any JSON.
+    #[must_use]
+    pub fn metadata(mut self, value: impl Into<serde_json::Value>) -> Self {
+        self.metadata = Some(value.into());
+        self
+    }
+    /// What others are told of the connection. Any JSON.
+    #[must_use]
+    pub fn signaling_notify_metadata(
+        mut self,
+        value: impl Into<serde_json::Value>,
+    ) -> Self {
+        self.signaling_notify_metadata = Some(value.into());
+        self
+    }
+    /// Whether there is sound (true, false), or an object of settings: see [`AudioSettings`](crate::AudioSettings).
+    #[must_use]
+    pub fn audio(mut self, value: impl Into<serde_json::Value>) -> Self {
+        self.audio = Some(value.into());
+        self
+    }
+    /// Whether there is a picture (true, false), or an object of settings: see [`VideoSettings`](crate::VideoSettings).
+    #[must_use]
+    pub fn video(mut self, value: impl Into<serde_json::Value>) -> Self {
+        self.video = Some(value.into());
+        self
+    }
+    /// Whether video is sent and received in several encodings.
+    #[must_use]
+    pub fn simulcast(mut self, value: bool) -> Self {
+        self.simulcast = Some(value);
+        self
+    }
+    /// The encoding that is received, `r0` to `r2`; superseded by `simulcast_request_rid`.
+    #[must_use]
+    pub fn simulcast_rid(mut self, value: impl Into<Rid>) -> Self {
+        self.simulcast_rid = Some(value.into());
+        self
+    }
+    /// The encoding that is received at first.
+    #[must_use]
+    pub fn simulcast_request_rid(mut self, value: impl Into<Rid>) -> Self {
+        self.simulcast_request_rid = Some(value.into());
+        self
+    }
+    /// Whether only those who speak are received in full.
+    #[must_use]
+    pub fn spotlight(mut self, value: bool) -> Self {
+        self.spotlight = Some(value);
+        self
+    }
+    /// How many are in the focus. Bounds: 1 to 8.
+    #[must_use]
+    pub fn spotlight_number(mut self, value: u32) -> Self {
+        self.spotlight_number = Some(value);
+        self
+    }
+    /// The encoding of those in focus.
+    #[must_use]
+    pub fn spotlight_focus_rid(mut self, value: impl Into<Rid>) -> Self {
+        self.spotlight_focus_rid = Some(value.into());
+        self
+    }
+    /// The encoding of the others.
+    #[must_use]
+    pub fn spotlight_unfocus_rid(mut self, value: impl Into<Rid>) -> Self {
+        self.spotlight_unfocus_rid = Some(value.into());
+        self
+    }
+    /// Whether signaling goes over data channels once they are open, which RPC needs; the server decides when not given.
+    #[must_use]
+    pub fn data_channel_signaling(mut self, value: bool) -> Self {
+        self.data_channel_signaling = Some(value);
+        self
+    }
+    /// Whether the connection stays when the WebSocket is lost after that; the server decides when not given.
+    #[must_use]
+    pub fn ignore_disconnect_websocket(mut self, value: bool) -> Self {
+        self.ignore_disconnect_websocket = Some(value);
+        self
+    }
+    /// Data channels of one's own.
+    #[must_use]
+    pub fn data_channels(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<DataChannel>>,
+    ) -> Self {
+        self.data_channels = value.into_iter().map(Into::into).collect();
+        self
+    }
+    /// Which media is not received, as the documentation of forwarding filters describes it.
+    #[must_use]
+    pub fn forwarding_filters(
+        mut self,
+        value: impl IntoIterator<Item = impl Into<serde_json::Value>>,
+    ) -> Self {
+        self.forwarding_filters = value.into_iter().map(Into::into).collect();
+        self
+    }
+    /// The language for speech recognition, such as `ja-JP`.
+    #[must_use]
+    pub fn audio_streaming_language_code(mut self, value: impl Into<String>) -> Self {
+        self.audio_streaming_language_code = Some(value.into());
+        self
+    }
+    /// Which client this is, for the server's logs.
+    #[must_use]
+    pub fn sora_client(mut self, value: impl Into<String>) -> Self {
+        self.sora_client = Some(value.into());
+        self
+    }
+    /// Which WebRTC library it has, for the server's logs.
+    #[must_use]
+    pub fn libwebrtc(mut self, value: impl Into<String>) -> Self {
+        self.libwebrtc = Some(value.into());
+        self
+    }
+    /// Where it runs, for the server's logs.
+    #[must_use]
+    pub fn environment(mut self, value: impl Into<String>) -> Self {
+        self.environment = Some(value.into());
+        self
+    }
+    /// An offer that tells what the client can do; not needed.
+    #[must_use]
+    pub fn sdp(mut self, value: impl Into<String>) -> Self {
+        self.sdp = Some(value.into());
+        self
+    }
+}
+impl Connect {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let mut checks = Checks::new();
+        {
+            let value = &self.role;
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("role", "role"),
+                    value.is_known(),
+                    "sendrecv, sendonly, recvonly",
+                    None,
+                );
+        }
+        {
+            let value = &self.channel_id;
+            checks
+                .text(rtc_core::validate::Field::new("channel_id", "channel_id"), value)
+                .length(rtc_core::validate::Unit::Bytes, Some(1), Some(255))
+                .done();
+        }
+        if let Some(value) = &self.client_id {
+            checks
+                .text(rtc_core::validate::Field::new("client_id", "client_id"), value)
+                .length(rtc_core::validate::Unit::Bytes, Some(1), Some(255))
+                .done();
+        }
+        if let Some(value) = &self.bundle_id {
+            checks
+                .text(rtc_core::validate::Field::new("bundle_id", "bundle_id"), value)
+                .length(rtc_core::validate::Unit::Bytes, Some(1), Some(255))
+                .done();
+        }
+        if let Some(value) = &self.simulcast_rid {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new("simulcast_rid", "simulcast_rid"),
+                    value.is_known(),
+                    "none, r0, r1, r2",
+                    None,
+                );
+        }
+        if let Some(value) = &self.simulcast_request_rid {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new(
+                        "simulcast_request_rid",
+                        "simulcast_request_rid",
+                    ),
+                    value.is_known(),
+                    "none, r0, r1, r2",
+                    None,
+                );
+        }
+        if let Some(value) = &self.spotlight_number {
+            checks
+                .range(
+                    rtc_core::validate::Field::new(
+                        "spotlight_number",
+                        "spotlight_number",
+                    ),
+                    *value,
+                    Some(1),
+                    Some(8),
+                    None,
+                );
+        }
+        if let Some(value) = &self.spotlight_focus_rid {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new(
+                        "spotlight_focus_rid",
+                        "spotlight_focus_rid",
+                    ),
+                    value.is_known(),
+                    "none, r0, r1, r2",
+                    None,
+                );
+        }
+        if let Some(value) = &self.spotlight_unfocus_rid {
+            checks
+                .one_of(
+                    rtc_core::validate::Field::new(
+                        "spotlight_unfocus_rid",
+                        "spotlight_unfocus_rid",
+                    ),
+                    value.is_known(),
+                    "none, r0, r1, r2",
+                    None,
+                );
+        }
+        for (index, value) in self.data_channels.iter().enumerate() {
+            checks
+                .element(
+                    rtc_core::validate::Field::new("data_channels", "data_channels"),
+                    index,
+                    |checks| value.check(checks),
+                );
+        }
+        crate::connect::check(self, &mut checks);
+        checks.finish()
+    }
+}
+impl crate::signaling::SignalingMessage for Connect {
+    const TYPE: &'static str = "connect";
+    fn members(
+        &self,
+        object: rtc_core::encode::JsonObject,
+    ) -> rtc_core::encode::JsonObject {
+        object
+            .member("role", &self.role)
+            .member("channel_id", &self.channel_id)
+            .optional("client_id", self.client_id.as_ref())
+            .optional("bundle_id", self.bundle_id.as_ref())
+            .optional("metadata", self.metadata.as_ref())
+            .optional(
+                "signaling_notify_metadata",
+                self.signaling_notify_metadata.as_ref(),
+            )
+            .optional("audio", self.audio.as_ref())
+            .optional("video", self.video.as_ref())
+            .optional("simulcast", self.simulcast.as_ref())
+            .optional("simulcast_rid", self.simulcast_rid.as_ref())
+            .optional("simulcast_request_rid", self.simulcast_request_rid.as_ref())
+            .optional("spotlight", self.spotlight.as_ref())
+            .optional("spotlight_number", self.spotlight_number.as_ref())
+            .optional("spotlight_focus_rid", self.spotlight_focus_rid.as_ref())
+            .optional("spotlight_unfocus_rid", self.spotlight_unfocus_rid.as_ref())
+            .optional("data_channel_signaling", self.data_channel_signaling.as_ref())
+            .optional(
+                "ignore_disconnect_websocket",
+                self.ignore_disconnect_websocket.as_ref(),
+            )
+            .optional(
+                "data_channels",
+                (!self.data_channels.is_empty()).then_some(&self.data_channels),
+            )
+            .optional(
+                "forwarding_filters",
+                (!self.forwarding_filters.is_empty()).then_some(&self.forwarding_filters),
+            )
+            .optional(
+                "audio_streaming_language_code",
+                self.audio_streaming_language_code.as_ref(),
+            )
+            .optional("sora_client", self.sora_client.as_ref())
+            .optional("libwebrtc", self.libwebrtc.as_ref())
+            .optional("environment", self.environment.as_ref())
+            .optional("sdp", self.sdp.as_ref())
+    }
+}
+/// Ends a connection: tells the server, and closes when it has answered.
+///
+/// Source: Sora documentation, signaling: type: disconnect.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Disconnect {}
+impl Disconnect {
+    /// With the required values; the rest is set by the methods of the same names.
+    #[must_use]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+impl Default for Disconnect {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+impl Disconnect {
+    /// Checks the input without sending anything.
+    ///
+    /// # Errors
+    /// All broken rules, in the order of the provider's reference.
+    pub fn validate(&self) -> Result<(), Violations> {
+        let checks = Checks::new();
+        checks.finish()
+    }
 }
 /// Calls any method by its name, with any parameters.
 ///

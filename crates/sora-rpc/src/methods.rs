@@ -84,6 +84,8 @@ impl Message {
             let _ = std::io::Write::write_fmt(&mut self.text, format_args!("{id}"));
         }
         self.text.push(b'}');
+        // While it waits to be sent it takes no more room than it needs, nor do `Bytes` of it.
+        self.text.shrink_to_fit();
         self.text
     }
 }

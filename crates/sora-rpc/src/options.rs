@@ -40,7 +40,8 @@ impl PeerOptions {
         self
     }
 
-    /// Sets the largest message that is sent, in bytes before compression: `a=max-message-size` of the SDP.
+    /// Sets the largest message that is sent, in bytes: `a=max-message-size` of the SDP. It is the frame that counts,
+    /// after compression where the label has it: the other end knows no other size until it inflates.
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.max_message = bytes;
         self
@@ -191,22 +192,9 @@ impl ClientOptions {
         self
     }
 
-    /// Trusts a certificate besides those of the platform, as PEM.
-    pub fn root_certificate_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.config.root_certificates.push(pem.into());
-        self
-    }
-
     /// Shows this certificate to servers that ask for one: chain and key as one PEM.
     pub fn client_identity_pem(mut self, pem: impl Into<rtc_core::Secret>) -> Self {
         self.config.client_identity = Some(pem.into());
-        self
-    }
-
-    /// Uses this proxy; an empty text means none at all. Unset: as the environment says.
-    /// Loopback addresses are never reached through a proxy.
-    pub fn proxy(mut self, url: impl Into<rtc_core::Secret>) -> Self {
-        self.config.proxy = Some(url.into());
         self
     }
 
@@ -216,10 +204,5 @@ impl ClientOptions {
         self
     }
 
-    /// Sets what opens WebSockets, where the built-in connector does not do. Certificates, headers and the proxy
-    /// are then its own business.
-    pub fn connector(mut self, connector: impl rtc_core::transport::channel::Connect) -> Self {
-        self.config.set_connector(connector);
-        self
-    }
+    rtc_core::socket_setters!();
 }

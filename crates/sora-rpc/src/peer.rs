@@ -181,12 +181,25 @@ impl<T> Peer<T> {
         now: Instant,
         token: T,
     ) -> Result<(u64, Bytes)> {
+        self.call_packed(message, options, now, token, Bytes::from)
+    }
+
+    /// As [`Peer::call`]; `pack` makes the frame of the message. The size that is checked is the frame's: that is
+    /// what the other end of a data channel limits.
+    pub(crate) fn call_packed(
+        &mut self,
+        message: Message,
+        options: &CallOptions,
+        now: Instant,
+        token: T,
+        pack: impl FnOnce(Vec<u8>) -> Bytes,
+    ) -> Result<(u64, Bytes)> {
         let deadline = options.timeout.map(|timeout| deadline(now, timeout)).transpose()?;
         self.check(&message, options.unchecked)?;
         let limit = self.options.max_pending;
         let id = self.next_id.filter(|_| self.pending.len() < limit);
         let id = id.ok_or_else(|| Error::refused(SoraError::TooManyPending { limit }))?;
-        let bytes = self.written(message, Some(id))?;
+        let bytes = self.written(message, Some(id), pack)?;
         self.next_id = id.checked_add(1);
         self.stats.calls += 1;
         self.pending.insert(id, Pending { token, timeout: options.timeout });
@@ -201,8 +214,18 @@ impl<T> Peer<T> {
     /// # Errors
     /// As [`Peer::call`], but for what concerns waiting.
     pub fn notify(&mut self, message: Message, options: &CallOptions) -> Result<Bytes> {
+        self.notify_packed(message, options, Bytes::from)
+    }
+
+    /// As [`Peer::notify`]; `pack` makes the frame of the message.
+    pub(crate) fn notify_packed(
+        &mut self,
+        message: Message,
+        options: &CallOptions,
+        pack: impl FnOnce(Vec<u8>) -> Bytes,
+    ) -> Result<Bytes> {
         self.check(&message, options.unchecked)?;
-        let bytes = self.written(message, None)?;
+        let bytes = self.written(message, None, pack)?;
         self.stats.notifications += 1;
         Ok(bytes)
     }
@@ -288,32 +311,51 @@ impl<T> Peer<T> {
         self.stats
     }
 
+    /// Whether RPC can be used now: the offer lists the data channel `rpc` and at least one method, and the channel
+    /// is open.
+    ///
+    /// # Errors
+    /// What a call would be refused with: [`SoraError::NotAvailable`] or [`SoraError::ChannelNotOpen`], which may
+    /// pass; [`SoraError::Disconnected`] or [`SoraError::Redirected`], which do not.
+    pub fn ready(&self) -> Result<()> {
+        self.usable(false).map_err(Error::refused)
+    }
+
     fn is_available(&self) -> bool {
         self.rpc && !self.methods.is_empty()
     }
 
     /// Whether a message may go out now.
     fn check(&self, message: &Message, unchecked: bool) -> Result<()> {
-        let refusal = match self.line {
-            Line::Disconnected => SoraError::Disconnected,
-            Line::Redirected => SoraError::Redirected,
-            _ if !unchecked && !self.is_available() => SoraError::NotAvailable,
-            Line::NotOpen => SoraError::ChannelNotOpen,
-            Line::Open if unchecked || self.methods.iter().any(|known| known == message.method()) => {
-                return Ok(());
-            }
-            Line::Open => not_permitted(message.method(), &self.methods),
-        };
-        Err(Error::refused(refusal))
+        self.usable(unchecked).map_err(Error::refused)?;
+        if unchecked || self.methods.iter().any(|known| known == message.method()) {
+            return Ok(());
+        }
+        Err(Error::refused(not_permitted(message.method(), &self.methods)))
     }
 
-    fn written(&self, message: Message, id: Option<u64>) -> Result<Bytes> {
-        let bytes = message.finish(id);
+    fn usable(&self, unchecked: bool) -> std::result::Result<(), SoraError> {
+        match self.line {
+            Line::Disconnected => Err(SoraError::Disconnected),
+            Line::Redirected => Err(SoraError::Redirected),
+            _ if !unchecked && !self.is_available() => Err(SoraError::NotAvailable),
+            Line::NotOpen => Err(SoraError::ChannelNotOpen),
+            Line::Open => Ok(()),
+        }
+    }
+
+    fn written(
+        &self,
+        message: Message,
+        id: Option<u64>,
+        pack: impl FnOnce(Vec<u8>) -> Bytes,
+    ) -> Result<Bytes> {
+        let bytes = pack(message.finish(id));
         let (size, limit) = (bytes.len(), self.options.max_message);
         if size > limit {
             return Err(Error::refused(SoraError::TooLarge { size, limit }));
         }
-        Ok(bytes.into())
+        Ok(bytes)
     }
 
     fn add_deadline(&mut self, deadline: Instant, id: u64) {

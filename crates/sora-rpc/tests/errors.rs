@@ -238,77 +238,6 @@ fn without_a_runtime_it_says_so() {
     assert_eq!(driver.as_mut().poll(&mut context), Poll::Ready(()));
 }
 
-/// Shuffles with a seed, so that a failure can be repeated.
-fn shuffle<T>(items: &mut [T], seed: u64) {
-    let mut state = seed;
-    for i in (1..items.len()).rev() {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        items.swap(i, (state >> 33) as usize % (i + 1));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn ten_thousand_calls_each_end_once_with_their_own_answer() {
-    const CALLS: usize = 10_000;
-    let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
-    let (channel, mut server) = pair();
-    let bounds = PeerOptions::new().max_pending(CALLS);
-    let client = Client::connect(channel, options().clock(clock.clone()).bounds(bounds)).unwrap();
-    let calls: Vec<_> = (0..CALLS)
-        .map(|n| {
-            let call = client.call("m", json!({ "n": n }));
-            tokio::spawn(async move { (n, call.await) })
-        })
-        .collect();
-    // What becomes of a call follows from its number.
-    let mut frames = Vec::new();
-    for _ in 0..CALLS {
-        let message = text_of(server.recv().await.unwrap().unwrap());
-        let (id, n) = (message["id"].as_u64().unwrap(), message["params"]["n"].as_u64().unwrap());
-        let good = answer(id, &json!({ "n": n }));
-        match n % 10 {
-            0 => {}
-            1 => frames.push(json!({ "id": id, "result": n }).to_string()),
-            2 => frames.push(
-                json!({ "jsonrpc": "2.0", "id": id, "error": { "code": n, "message": "no" } }).to_string(),
-            ),
-            3 => frames.extend([good.clone(), good]),
-            4 => frames.extend([answer(1 << 60, &Value::Null), good]),
-            5 => frames.extend(["{".into(), format!("[{good}]"), good]),
-            _ => frames.push(good),
-        }
-    }
-    let sent = frames.len();
-    shuffle(&mut frames, 2025);
-    for frame in frames {
-        server.send(Frame::Text(frame)).await.unwrap();
-    }
-    // Everything has been taken in once all but the missing answers are accounted for.
-    let seen = |client: &Client| {
-        let s = client.stats();
-        s.answered + s.violations + s.dropped_late + s.dropped_unknown + s.dropped_malformed
-    };
-    while seen(&client) < sent as u64 {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(client.pending(), CALLS / 10);
-    clock.advance(Duration::from_secs(5));
-    for call in calls {
-        let (n, end) = call.await.unwrap();
-        match (n % 10, end) {
-            (0, Err(error)) => assert_eq!(error.kind(), ErrorKind::Timeout),
-            (1, Err(error)) => assert!(matches!(error.service(), Some(SoraError::ProtocolViolation { .. }))),
-            (2, Err(error)) => assert_eq!(error.code().unwrap(), n.to_string()),
-            (3.., Ok(result)) => assert_eq!(result, json!({ "n": n })),
-            (_, other) => panic!("{n}: {other:?}"),
-        }
-    }
-    let stats = client.stats();
-    assert_eq!((client.pending(), stats.timed_out, stats.violations), (0, 1000, 1000));
-    assert_eq!((stats.answered, stats.dropped_late), (8000, 1000));
-    assert_eq!((stats.dropped_unknown, stats.dropped_malformed), (1000, 2000));
-}
-
 fn offer(text: &str) -> sora_rpc::Offer {
     sora_rpc::Offer::parse(text.as_bytes()).unwrap()
 }
@@ -477,4 +406,78 @@ async fn without_an_offer_there_is_no_client() {
     clock.advance(Duration::from_secs(1));
     let error = waiting.await.unwrap().unwrap_err();
     assert!(matches!(error.reason(), Reason::Timeout(after) if *after == Duration::from_secs(3)));
+}
+
+#[tokio::test]
+async fn ready_waits_until_rpc_can_be_used() {
+    let with = r#"{"type":"offer","data_channels":[{"label":"rpc"}],"rpc_methods":["m"]}"#;
+    let without = r#"{"type":"offer","data_channels":[],"rpc_methods":["m"]}"#;
+    let clock = ManualClock::new(SystemTime::UNIX_EPOCH);
+    let limit = Duration::from_secs(30);
+    let (channel, _server) = pair();
+    let client = Client::connect(channel, ClientOptions::new().clock(clock.clone())).unwrap();
+    let waiting = |client: &Client| {
+        let client = client.clone();
+        tokio::spawn(async move { client.ready(limit).await })
+    };
+    let refusal = |error: Error| match error.service() {
+        Some(SoraError::NotAvailable) => "not available",
+        Some(SoraError::ChannelNotOpen) => "not open",
+        Some(SoraError::Disconnected) => "disconnected",
+        Some(SoraError::Redirected) => "redirected",
+        _ => panic!("{error}"),
+    };
+
+    let ready = waiting(&client);
+    asleep(&clock).await;
+    client.set_open(false);
+    client.offer(&offer(with));
+    tokio::task::yield_now().await;
+    assert!(!ready.is_finished(), "the channel is not open");
+    client.set_open(true);
+    ready.await.unwrap().unwrap();
+
+    // Zero only looks. After the limit it says what is amiss.
+    client.set_open(false);
+    assert_eq!(refusal(client.ready(Duration::ZERO).await.unwrap_err()), "not open");
+    for (offered, amiss) in [(with, "not open"), (without, "not available")] {
+        client.offer(&offer(offered));
+        let ready = waiting(&client);
+        asleep(&clock).await;
+        clock.advance(limit);
+        assert_eq!(refusal(ready.await.unwrap().unwrap_err()), amiss);
+    }
+
+    // What can never be is told at once.
+    let ready = waiting(&client);
+    asleep(&clock).await;
+    client.disconnect();
+    assert_eq!(refusal(ready.await.unwrap().unwrap_err()), "disconnected");
+    let (channel, _server) = pair();
+    let client = Client::connect(channel, ClientOptions::new().clock(clock.clone())).unwrap();
+    let ready = waiting(&client);
+    asleep(&clock).await;
+    client.redirect();
+    assert_eq!(refusal(ready.await.unwrap().unwrap_err()), "redirected");
+}
+
+#[tokio::test]
+async fn it_is_the_frame_whose_size_is_limited() {
+    let long = json!({ "text": "a".repeat(900) });
+    for (compress, fits) in [(true, true), (false, false)] {
+        let (channel, mut server) = pair();
+        let bounds = PeerOptions::new().max_message(200);
+        let client = Client::connect(channel, options().compress(compress).bounds(bounds)).unwrap();
+        let sent = client.notify("m", long.clone()).await;
+        let Err(error) = sent else {
+            assert!(fits);
+            assert_eq!(next_zipped(&mut server).await["params"], long);
+            continue;
+        };
+        assert!(!fits && !error.was_sent());
+        assert!(matches!(error.service(), Some(SoraError::TooLarge { size: 900.., limit: 200, .. })));
+        let error = client.call("m", long.clone()).await.unwrap_err();
+        assert!(matches!(error.service(), Some(SoraError::TooLarge { .. })));
+        assert_eq!((client.pending(), client.next_id()), (0, Some(1)));
+    }
 }

@@ -33,7 +33,7 @@ async fn enter(client: &Client, room: &str, name: &str, role: Role) -> Outcome<(
 
 /// Counts what a participant is told, until the room is over.
 async fn listen(room: Room, mut events: RoomEvents, told: Arc<AtomicU64>) {
-    while let Some(event) = events.recv().await {
+    while let Some(event) = events.next().await {
         if matches!(event, RoomEvent::RoomLocked(_) | RoomEvent::RoomUnlocked(_)) {
             told.fetch_add(1, Ordering::Relaxed);
         }
@@ -51,7 +51,7 @@ async fn measure() -> Outcome<()> {
         .build()?;
     let room = client.create_room(CreateRoom::new("n", "o", RoomSettings::new(participants))).await?.room_id;
     let (moderator, mut own) = enter(&client, &room, "Mo", Role::Moderator).await?;
-    tokio::spawn(async move { while own.recv().await.is_some() {} });
+    tokio::spawn(async move { while own.next().await.is_some() {} });
 
     let begun = Instant::now();
     let told = Arc::<AtomicU64>::default();

@@ -344,12 +344,12 @@ async fn broken(kind: &Kind<'_>) -> Result<(), String> {
 }
 
 async fn next(events: &mut RoomEvents) -> Result<Value, String> {
-    let event = tokio::time::timeout(LIMIT, events.recv()).await.map_err(|_| "no event came")?;
+    let event = tokio::time::timeout(LIMIT, events.next()).await.map_err(|_| "no event came")?;
     Ok(json!(event.ok_or("the events have ended")?))
 }
 
 async fn ended(events: &mut RoomEvents) -> Result<(), String> {
-    match tokio::time::timeout(LIMIT, events.recv()).await {
+    match tokio::time::timeout(LIMIT, events.next()).await {
         Ok(None) => Ok(()),
         Ok(Some(event)) => Err(format!("the end was awaited, and {event:?} came")),
         Err(_) => Err("the events do not end".into()),

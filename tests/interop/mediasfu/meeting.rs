@@ -229,7 +229,7 @@ async fn events(drivers: &Drivers, allows_older: bool) -> Result<(), String> {
     }
     let mut heard = Vec::new();
     while !heard.iter().any(|name| name == "Ended") {
-        let event = tokio::time::timeout(LIMIT, events.recv()).await.map_err(|_| "no event came")?;
+        let event = tokio::time::timeout(LIMIT, events.next()).await.map_err(|_| "no event came")?;
         heard.push(variant(&event.ok_or("the events have ended")?));
     }
     // The first one may have been told while connecting.
@@ -271,7 +271,7 @@ async fn ends(drivers: &Drivers, allows_older: bool) -> Result<(), String> {
         server.node.tell(&json!({ "do": end, "place": "/media" }))?;
         let mut last = String::new();
         while let Some(event) =
-            tokio::time::timeout(LIMIT, events.recv()).await.map_err(|_| "it does not end")?
+            tokio::time::timeout(LIMIT, events.next()).await.map_err(|_| "it does not end")?
         {
             last = variant(&event);
         }

@@ -49,10 +49,19 @@ impl Node {
     pub(crate) fn start(drivers: &Drivers, script: &str, settings: &Value) -> Result<Self, String> {
         let script: &Path = &drivers.scripts.join(script);
         let mut command = Command::new("node");
-        command.arg(script).current_dir(&drivers.packages).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().map_err(|e| format!("node cannot be started: {e}"))?;
+        command.arg(script).current_dir(&drivers.packages);
+        let mut node = Self::run(command)?;
+        node.tell(settings)?;
+        Ok(node)
+    }
+
+    /// Starts any program that is driven like this.
+    pub(crate) fn run(mut command: Command) -> Result<Self, String> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(|e| format!("{program} cannot be started: {e}"))?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err("node has no pipes".into());
+            return Err(format!("{program} has no pipes"));
         };
         let (tell, told) = mpsc::unbounded_channel();
         std::thread::spawn(move || {
@@ -61,21 +70,28 @@ impl Node {
                 let _ = serde_json::from_str(&line).map(|told| tell.send(told));
             }
         });
-        let mut node = Self { child, input, told, kept: Vec::new() };
-        node.tell(settings)?;
-        Ok(node)
+        Ok(Self { child, input, told, kept: Vec::new() })
     }
 
     /// A command for it.
     pub(crate) fn tell(&mut self, line: &Value) -> Result<(), String> {
         writeln!(self.input, "{line}")
             .and_then(|()| self.input.flush())
-            .map_err(|e| format!("node has gone: {e}"))
+            .map_err(|e| format!("the driver has gone: {e}"))
     }
 
     /// The first thing it has told, or tells, that has all these members; what else it tells is kept.
     pub(crate) async fn hear(&mut self, wanted: Value) -> Result<Value, String> {
-        if let Some(place) = self.kept.iter().position(|told| has(told, &wanted)) {
+        self.hear_if(&wanted.to_string(), |told| has(told, &wanted)).await
+    }
+
+    /// The same for whatever else can be said of it.
+    pub(crate) async fn hear_if(
+        &mut self,
+        wanted: &str,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Result<Value, String> {
+        if let Some(place) = self.kept.iter().position(&fits) {
             return Ok(self.kept.remove(place));
         }
         let waiting = async {
@@ -83,15 +99,22 @@ impl Node {
                 if told["event"] == "thrown" {
                     return Err(format!("the driver could not obey: {}", told["text"]));
                 }
-                if has(&told, &wanted) {
+                if fits(&told) {
                     return Ok(told);
                 }
                 self.kept.push(told);
             }
-            Err("node has ended".to_owned())
+            Err(format!("the driver has ended before it told {wanted}"))
         };
         let ended = tokio::time::timeout(LIMIT, waiting).await;
         ended.unwrap_or_else(|_| Err(format!("{wanted} was never told, but {}", json!(self.kept))))
+    }
+
+    /// Forgets what it has told so far.
+    #[allow(dead_code, reason = "not every suite lets a driver live on")]
+    pub(crate) fn forget(&mut self) {
+        self.kept.clear();
+        while self.told.try_recv().is_ok() {}
     }
 
     /// Whether it has told something with these members that nobody has asked for.

@@ -5,8 +5,14 @@ use std::fmt::Write as _;
 use super::rust::bounds;
 use super::spec::{Field, Kind, Operation, Spec};
 
-pub fn module(spec: &Spec) -> String {
-    let krate = spec.provider.name.replace('-', "_");
+/// `part` is the module of the crate that the operations are in, where they have one of their own.
+pub fn module(spec: &Spec, part: Option<&str>) -> String {
+    let mut krate = spec.provider.name.replace('-', "_");
+    let client = part.map_or("Client".into(), |part| format!("{}Client", super::rust::camel(part)));
+    let client = format!("{krate}::{client}");
+    if let Some(part) = part {
+        krate = format!("{krate}::{part}");
+    }
     let mut out = String::from("use crate::catalogue::{FieldDoc, OperationDoc};\nuse crate::input::Input;\n");
     let has_http = spec.operations.iter().any(|o| o.kind == Kind::Http);
     if has_http {
@@ -24,7 +30,7 @@ pub fn module(spec: &Spec) -> String {
     if has_http {
         let _ = writeln!(
             out,
-            "/// Runs an operation that is one HTTP request; `None` when there is none of this name.\npub(crate) async fn call(client: &{krate}::Client, name: &str, mut input: Input, run: &Run) -> Option<Outcome> {{ Some(match name {{"
+            "/// Runs an operation that is one HTTP request; `None` when there is none of this name.\npub(crate) async fn call(client: &{client}, name: &str, mut input: Input, run: &Run) -> Option<Outcome> {{ Some(match name {{"
         );
         for operation in spec.operations.iter().filter(|o| o.kind == Kind::Http) {
             let name = operation.name.as_ref();
@@ -69,6 +75,7 @@ fn describe(out: &mut String, spec: &Spec, operation: &Operation) {
         Kind::Http => "http",
         Kind::Rpc => "rpc",
         Kind::Command => "command",
+        Kind::Message => "message",
         Kind::Local => "local",
     };
     let _ = write!(

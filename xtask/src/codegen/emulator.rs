@@ -6,18 +6,26 @@ use super::spec::{BodyKind, Condition, Field, Kind, LengthUnit, Operation, Place
 
 pub fn module(spec: &Spec) -> String {
     let mut out = String::new();
-    out.push_str(
-        "/// The routes of the provider, with the rules for their inputs.\npub(crate) const ROUTES: &[Route] = &[\n",
-    );
-    for operation in spec.operations.iter().filter(|o| o.kind == Kind::Http) {
-        let own = Some(&operation.path).filter(|path| !path.is_empty());
-        for path in own.into_iter().chain(&operation.other_paths) {
-            route(&mut out, spec, operation, path);
+    let http: Vec<_> = spec.operations.iter().filter(|o| o.kind == Kind::Http).collect();
+    if !http.is_empty() {
+        out.push_str(
+            "/// The routes of the provider, with the rules for their inputs.\npub(crate) const ROUTES: &[Route] = &[\n",
+        );
+        for operation in http {
+            // Those that a header tells apart go by its value.
+            let own = operation.target().map_or(operation.path.as_str(), |(_, value)| value);
+            let own = Some(own).filter(|path| !path.is_empty());
+            for path in own.into_iter().chain(operation.other_paths.iter().map(String::as_str)) {
+                route(&mut out, spec, operation, path);
+            }
         }
+        out.push_str("];\n");
     }
-    out.push_str("];\n");
-    let methods: Vec<_> =
-        spec.operations.iter().filter(|o| matches!(o.kind, Kind::Rpc | Kind::Command)).collect();
+    let methods: Vec<_> = spec
+        .operations
+        .iter()
+        .filter(|o| matches!(o.kind, Kind::Rpc | Kind::Command | Kind::Message))
+        .collect();
     if !methods.is_empty() {
         out.push_str("/// The messages of a live connection, with the rules for their parameters.\npub(crate) const METHODS: &[Route] = &[\n");
         for operation in methods {

@@ -7,16 +7,12 @@ use super::spec::{BodyKind, Field, Kind, Operation, Place, Spec, Struct, pattern
 pub fn document(spec: &Spec) -> String {
     let mut paths: Map<String, Value> = Map::new();
     for operation in spec.operations.iter().filter(|o| o.kind == Kind::Http) {
-        let item = paths
-            .entry(
-                operation
-                    .other_paths
-                    .first()
-                    .filter(|_| operation.path.is_empty())
-                    .unwrap_or(&operation.path)
-                    .clone(),
-            )
-            .or_insert_with(|| json!({}));
+        let path = operation.other_paths.first().filter(|_| operation.path.is_empty());
+        let mut path = path.unwrap_or(&operation.path).clone();
+        if let Some((name, value)) = operation.target() {
+            path = format!("{path}#{name}={value}");
+        }
+        let item = paths.entry(path).or_insert_with(|| json!({}));
         let method = operation.method.as_deref().unwrap_or("post").to_lowercase();
         if let Some(item) = item.as_object_mut() {
             let described = describe(spec, operation);

@@ -6,7 +6,7 @@ mod checks;
 mod operation;
 
 use checks::{checks, checks_named};
-use operation::{command, http, paged, rpc};
+use operation::{command, http, message, paged, rpc};
 
 use super::spec::{Constant, Enum, Field, Kind, LengthUnit, Operation, Spec, Struct, pattern};
 
@@ -21,6 +21,13 @@ pub fn module(spec: &Spec) -> String {
         let _ = writeln!(out, "use crate::credentials::{};", spec.provider.service.as_deref().unwrap_or(""));
     }
     for e in &spec.enums {
+        if e.elsewhere {
+            let name = e.name.as_ref();
+            if spec.operations.iter().any(|o| o.fields.iter().any(|f| f.element() == name)) {
+                let _ = writeln!(out, "use crate::{name};");
+            }
+            continue;
+        }
         enumeration(&mut out, e);
     }
     for s in &spec.structs {
@@ -41,6 +48,7 @@ pub fn module(spec: &Spec) -> String {
             }
             Kind::Rpc => rpc(&mut out, operation),
             Kind::Command => command(&mut out, spec, operation),
+            Kind::Message => message(&mut out, operation),
             Kind::Local => {}
         }
     }
@@ -285,9 +293,11 @@ fn model(out: &mut String, m: &Struct) {
     let aliases: Vec<String> = m.fields.iter().flat_map(aliases).collect();
     // Derived without the traits: they are implemented around it.
     let remote = if aliases.is_empty() { "" } else { "#[serde(remote = \"Self\")]\n" };
+    let private = m.fields.iter().any(is_private);
+    let debug = if private { "" } else { "Debug, " };
     let _ = writeln!(
         out,
-        "#[derive(Debug, Clone, PartialEq, serde::Deserialize, serde::Serialize)]\n{remote}#[non_exhaustive]\npub struct {name} {{"
+        "#[derive({debug}Clone, PartialEq, serde::Deserialize, serde::Serialize)]\n{remote}#[non_exhaustive]\npub struct {name} {{"
     );
     struct_fields(out, &m.fields, |field| {
         // Shown under its name, not under what Rust makes of it.
@@ -305,6 +315,9 @@ fn model(out: &mut String, m: &Struct) {
         format!("#[serde({})]\n", attributes.join(", "))
     });
     out.push_str("}\n");
+    if private {
+        discreet_debug(out, name, &m.fields);
+    }
     if !aliases.is_empty() {
         let _ = writeln!(out, "rtc_core::aliases!({name} {{ {} }});", aliases.join(", "));
     }
@@ -336,10 +349,13 @@ fn request(out: &mut String, spec: &Spec, operation: &Operation) {
             format!("\n\n`{}` to the given URL.", operation.method.as_deref().unwrap_or_default())
         }
         Kind::Http => {
-            format!("\n\n`{} {}`.", operation.method.as_deref().unwrap_or_default(), operation.path)
+            let target = operation.target().map(|(name, value)| format!(" with `{name}: {value}`"));
+            let method = operation.method.as_deref().unwrap_or_default();
+            format!("\n\n`{method} {}`{}.", operation.path, target.unwrap_or_default())
         }
         Kind::Rpc => format!("\n\nJSON-RPC method `{}`.", operation.path),
         Kind::Command => format!("\n\nRoom event `{}`.", operation.path),
+        Kind::Message => format!("\n\nSignaling message of type `{}`.", operation.path),
         Kind::Local => String::new(),
     };
     let refused = refused_doc(operation);

@@ -82,6 +82,9 @@ fn room() -> String {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Enum {
+    /// Whether the crate's main specification defines it.
+    #[serde(skip)]
+    pub elsewhere: bool,
     pub name: Spanned<String>,
     pub doc: String,
     pub values: Vec<EnumValue>,
@@ -128,6 +131,8 @@ pub enum Kind {
     Rpc,
     /// A command of a live Socket.IO room.
     Command,
+    /// A signaling message of a live connection; the path is its type.
+    Message,
     /// A function that sends nothing, or a composed call: written by hand, listed only.
     Local,
 }
@@ -314,6 +319,12 @@ pub struct Field {
 }
 
 impl Operation {
+    /// The constant header that tells operations on one path apart: its name and value.
+    pub fn target(&self) -> Option<(&str, &str)> {
+        let header = self.constants.iter().find(|c| c.place == Place::Header)?;
+        Some((&header.wire, header.value.as_str()?))
+    }
+
     /// The name of the request struct.
     pub fn request_type(&self) -> String {
         self.request.clone().unwrap_or_else(|| super::rust::camel(self.name.as_ref()))
@@ -406,6 +417,11 @@ pub const PROVIDER_PATTERNS: &[(&str, &str, &str)] = &[
         "ASCII letters, digits, `_`, `.` and `-` only, and must not start with `AWS_`",
     ),
     ("sip_call_id", "^(?!\\.{1,2}$)[!-~]+$", "visible ASCII, and neither `.` nor `..`"),
+    (
+        "data_channel_label",
+        "^#[a-zA-Z0-9][a-zA-Z0-9-]{1,30}$",
+        "`#`, a letter or digit, and 1 to 30 letters, digits and `-`",
+    ),
     ("sdp", "^v=0", "a session description, which begins with v=0"),
     ("base64_text", "^[a-zA-Z0-9+/=]*$", "base64"),
     ("tag_text", "^[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*$", "letters, digits, spaces and `_.:/=+-@` only"),
@@ -418,15 +434,27 @@ pub fn pattern(name: &str) -> Option<&'static (&'static str, &'static str, &'sta
 
 /// Reads and checks a file.
 pub fn read(path: &Path) -> Result<Spec, String> {
-    let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    parse(&path.display().to_string(), &text)
+    read_beside(path, Vec::new())
 }
 
+/// Reads and checks a file that uses enums of another one.
+pub fn read_beside(path: &Path, enums: Vec<Enum>) -> Result<Spec, String> {
+    let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let elsewhere = enums.into_iter().map(|e| Enum { elsewhere: true, ..e }).collect();
+    parse_beside(&path.display().to_string(), &text, elsewhere)
+}
+
+#[cfg(test)]
 pub fn parse(file: &str, text: &str) -> Result<Spec, String> {
-    let spec: Spec = toml::from_str(text).map_err(|e| {
+    parse_beside(file, text, Vec::new())
+}
+
+fn parse_beside(file: &str, text: &str, enums: Vec<Enum>) -> Result<Spec, String> {
+    let mut spec: Spec = toml::from_str(text).map_err(|e| {
         let line = e.span().map_or(0, |s| line_of(text, s.start));
         format!("{file}:{line}: {}", e.message())
     })?;
+    spec.enums.extend(enums);
     let mut faults = Vec::new();
     let mut fault = |span: std::ops::Range<usize>, message: String| {
         faults.push(format!("{file}:{}: {message}", line_of(text, span.start)));

@@ -20,7 +20,7 @@ impl Room {
     /// See [`Room::command`]; code 4121 when it is locked already.
     ///
     #[doc = example!(r#"room.lock_room().await?;
-while let Some(event) = events.recv().await {
+while let Some(event) = events.next().await {
     if let RoomEvent::RoomLocked(_) = event {
         break;
     }
@@ -204,7 +204,7 @@ room.update_streaming(UpdateStreaming::new(layout)).await?;"#)]
     ///
     #[doc = example!(r#"let waiting = example::knock(&client, &room_id).await;
 let id = loop {
-    if let Some(RoomEvent::UserAwaited(user)) = events.recv().await {
+    if let Some(RoomEvent::UserAwaited(user)) = events.next().await {
         break user.client_id.unwrap();
     }
 };
@@ -221,7 +221,7 @@ room.approve_awaited_user(ApproveAwaitedUser::new(id)).await?;
     ///
     #[doc = example!(r#"let waiting = example::knock(&client, &room_id).await;
 let id = loop {
-    if let Some(RoomEvent::UserAwaited(user)) = events.recv().await {
+    if let Some(RoomEvent::UserAwaited(user)) = events.next().await {
         break user.client_id.unwrap();
     }
 };
@@ -238,7 +238,7 @@ room.deny_awaited_user(DenyAwaitedUser::new(id)).await?;
     /// See [`Room::command`].
     ///
     #[doc = example!(r#"room.switch_user_role(SwitchUserRole::new(&ada)).await?;
-while let Some(event) = events.recv().await {
+while let Some(event) = events.next().await {
     if let RoomEvent::UserRoleChanged(_) = event {
         break;
     }
@@ -296,7 +296,7 @@ room.remove_spotlight_users(RemoveSpotlightUsers::new([&ada])).await?;"#)]
     /// See [`Room::command`].
     ///
     #[doc = example!(r#"room.drop_users(DropUsers::new([&ada])).await?;
-while let Some(event) = events.recv().await {
+while let Some(event) = events.next().await {
     if let RoomEvent::UserDisconnected(_) = event {
         break;
     }
@@ -323,7 +323,7 @@ assert!(!room.state().participants.contains_key(&ada));"#)]
     ///
     #[doc = example!(r#"// Of an hour 51 minutes are over: the first window is open, and the room tells it.
 # emulator.clock().advance(std::time::Duration::from_secs(51 * 60));
-while let Some(event) = events.recv().await {
+while let Some(event) = events.next().await {
     if let RoomEvent::ConferenceRemainingDuration(_) = event {
         break;
     }
@@ -339,7 +339,7 @@ assert!(room.extend_conference_duration().await?.extended_time >= Some(10.0));"#
     /// See [`Room::command`].
     ///
     #[doc = example!(r#"room.destroy_room(DestroyRoom::new()).await?;
-while let Some(event) = events.recv().await {
+while let Some(event) = events.next().await {
     if let RoomEvent::RoomDisconnected(_) = event {
         break;
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rtc_core::transport::LiveEvents;
 use rtc_core::transport::channel::ConnectError;
 use rtc_core::transport::socketio::{self, Socket, SocketError};
 use rtc_core::{
@@ -135,7 +136,7 @@ impl Room {
         let (reader, joined) = Reader::enter(door, Arc::clone(&link), sender).await?;
         let reader = tokio::spawn(reader.run()).abort_handle();
         let inner = Inner { link, joined, limit, protocol, reader };
-        Ok((Self { inner: Arc::new(inner) }, RoomEvents { receiver, missed: 0 }))
+        Ok((Self { inner: Arc::new(inner) }, RoomEvents::of(receiver)))
     }
 
     /// What is known of the room now.
@@ -284,31 +285,8 @@ impl Drop for WindowClaim<'_> {
     }
 }
 
-/// The events of a room, in order, those of entering included.
-#[derive(Debug)]
-pub struct RoomEvents {
-    receiver: broadcast::Receiver<RoomEvent>,
-    missed: u64,
-}
-
-impl RoomEvents {
-    /// The next event; `None` after the last one of a room that is over or left. Cancel-safe.
-    pub async fn recv(&mut self) -> Option<RoomEvent> {
-        loop {
-            match self.receiver.recv().await {
-                Ok(event) => return Some(event),
-                Err(broadcast::error::RecvError::Lagged(missed)) => self.missed += missed,
-                Err(broadcast::error::RecvError::Closed) => return None,
-            }
-        }
-    }
-
-    /// How many events were dropped because they were not read in time.
-    #[must_use]
-    pub fn missed(&self) -> u64 {
-        self.missed
-    }
-}
+/// The events of a room, in order, those of entering included; `None` after the last one of a room that is over or left.
+pub type RoomEvents = LiveEvents<RoomEvent>;
 
 pub(super) fn closed() -> Error {
     Error::new(Reason::Closed)

@@ -207,7 +207,7 @@ impl Stage {
 
 impl Person {
     async fn next(&mut self) -> Option<Value> {
-        let event = tokio::time::timeout(LIMIT, self.events.recv()).await;
+        let event = tokio::time::timeout(LIMIT, self.events.next()).await;
         event.unwrap_or_else(|_| panic!("{} hears nothing more", self.id)).map(|event| json!(event))
     }
 

@@ -25,7 +25,7 @@ impl Client {
     /// let host = ConnectMeeting::to(&room).member("hostUser").islevel(Level::Host);
     /// let (meeting, mut events) = client.connect_meeting(host).await?;
     /// assert_eq!(meeting.joined().and_then(|joined| joined.is_host), Some(true));
-    /// assert!(matches!(events.recv().await, Some(MeetingEvent::Connected(_))));
+    /// assert!(matches!(events.next().await, Some(MeetingEvent::Connected(_))));
     /// meeting.close().await;
     /// # Ok(()) });
     /// ```

@@ -74,7 +74,7 @@ impl Meeting {
     /// See [`Meeting::command`].
     ///
     #[doc = guests!(r#"meeting.control_media(ControlMedia::new(id, "guest1").media(ControlledMedia::Audio)).await?;
-while let Some(event) = told.recv().await {
+while let Some(event) = told.next().await {
     if let MeetingEvent::ControlMediaHost(control) = event {
         assert_eq!(control.media.as_deref(), Some("audio"));
         break;
@@ -90,7 +90,7 @@ while let Some(event) = told.recv().await {
     /// See [`Meeting::command`].
     ///
     #[doc = guests!(r#"meeting.disconnect_participant(DisconnectParticipant::new("guest1", id)).await?;
-while let Some(event) = told.recv().await {
+while let Some(event) = told.next().await {
     if event == MeetingEvent::DisconnectSelf {
         break;
     }
@@ -106,7 +106,7 @@ while let Some(event) = told.recv().await {
     ///
     #[doc = guests!(r#"meeting.remove_participant(RemoveParticipant::new("guest1").ban(true)).await?;
 let mut last = None;
-while let Some(event) = told.recv().await {
+while let Some(event) = told.next().await {
     last = Some(event);
 }
 assert!(matches!(last, Some(MeetingEvent::Disconnected(_))));
@@ -133,7 +133,7 @@ assert!(matches!(last, Some(MeetingEvent::Disconnected(_))));
     ///
     #[doc = example!(r#"let settings = [Permission::Allow, Permission::Disallow, Permission::Disallow, Permission::Allow];
 meeting.update_request_settings(UpdateRequestSettings::new(settings.clone())).await?;
-while let Some(event) = events.recv().await {
+while let Some(event) = events.next().await {
     if let MeetingEvent::MediaSettings(changed) = event {
         assert_eq!(changed.settings, settings);
         break;
@@ -151,7 +151,7 @@ while let Some(event) = events.recv().await {
     /// See [`Meeting::command`].
     ///
     #[doc = example!(r#"meeting.update_co_host(UpdateCoHost::new("guest1")).await?;
-while let Some(event) = events.recv().await {
+while let Some(event) = events.next().await {
     if let MeetingEvent::CoHostUpdated(changed) = event {
         assert_eq!(changed.co_host.as_deref(), Some("guest1"));
         break;
@@ -168,7 +168,7 @@ while let Some(event) = events.recv().await {
     ///
     #[doc = example!(r#"let message = Message::new("hostUser", "Welcome", "10:00", true);
 meeting.send_message(SendMessage::new(message)).await?;
-while let Some(event) = events.recv().await {
+while let Some(event) = events.next().await {
     if let MeetingEvent::Message(message) = event {
         assert_eq!(message.message.as_deref(), Some("Welcome"));
         break;

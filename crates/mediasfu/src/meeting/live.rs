@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use rtc_core::transport::LiveEvents;
 use rtc_core::transport::channel::{ConnectError, SharedConnect};
 use rtc_core::transport::socketio::{self, Events, Protocol, Socket, SocketError, SocketOptions};
 use rtc_core::{
@@ -128,7 +129,7 @@ impl Meeting {
             let left = limit.saturating_sub(clock.monotonic().saturating_duration_since(begun));
             inner.joined = Some(inner.join(member, &request.islevel, left).await?);
         }
-        Ok((Self { inner: Arc::new(inner) }, MeetingEvents { receiver, missed: 0 }))
+        Ok((Self { inner: Arc::new(inner) }, MeetingEvents::of(receiver)))
     }
 
     /// Takes part in the meeting under a name. As [`Meeting::connect`] does with a member, but the connection stays when
@@ -245,7 +246,7 @@ assert!(answer["messages_"].is_array());"#)]
     /// whichever comes first. A refusal comes as an acknowledgement only.
     async fn told(&self, args: &[Value]) -> Result<()> {
         let receiver = self.inner.events.upgrade().map(|sender| sender.subscribe());
-        let mut events = receiver.map(|receiver| MeetingEvents { receiver, missed: 0 });
+        let mut events = receiver.map(MeetingEvents::of);
         let wanted = args.first().and_then(|content| content.get("coHost")?.as_str());
         let mut heard = pin!(async {
             while let Some(event) = next(&mut events).await {
@@ -290,30 +291,7 @@ assert!(answer["messages_"].is_array());"#)]
 }
 
 /// The events of a meeting, in order, those of connecting included.
-#[derive(Debug)]
-pub struct MeetingEvents {
-    receiver: broadcast::Receiver<MeetingEvent>,
-    missed: u64,
-}
-
-impl MeetingEvents {
-    /// The next event; `None` after the last one of a connection that has ended. Cancel-safe.
-    pub async fn recv(&mut self) -> Option<MeetingEvent> {
-        loop {
-            match self.receiver.recv().await {
-                Ok(event) => return Some(event),
-                Err(broadcast::error::RecvError::Lagged(missed)) => self.missed += missed,
-                Err(broadcast::error::RecvError::Closed) => return None,
-            }
-        }
-    }
-
-    /// How many events were dropped because they were not read in time.
-    #[must_use]
-    pub fn missed(&self) -> u64 {
-        self.missed
-    }
-}
+pub type MeetingEvents = LiveEvents<MeetingEvent>;
 
 /// Reads the connection: first until the greeting, then to its end.
 struct Reader {
@@ -357,7 +335,7 @@ impl Reader {
 /// The next event; none where the connection has ended already.
 async fn next(events: &mut Option<MeetingEvents>) -> Option<MeetingEvent> {
     match events {
-        Some(events) => events.recv().await,
+        Some(events) => events.next().await,
         None => None,
     }
 }

@@ -42,7 +42,7 @@ pub async fn knock(client: &Client, room: &Room) -> Guest {
 /// The guest was let in, and comes.
 pub async fn come_in(mut guest: Guest) {
     loop {
-        match guest.events.recv().await {
+        match guest.events.next().await {
             Some(MeetingEvent::WaitRoomAnswer(answer)) => break assert_eq!(answer.admitted, Some(true)),
             Some(_) => {}
             None => panic!("the guest was never told"),

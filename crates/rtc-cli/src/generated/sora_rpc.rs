@@ -6,6 +6,324 @@ use crate::input::Input;
 pub(crate) const OPERATIONS: &[OperationDoc] = &[
     OperationDoc {
         provider: "sora-rpc",
+        name: "connect",
+        kind: "message",
+        method: "",
+        path: "connect",
+        doc: "Asks a server for a connection to a channel: the first message of the signaling.",
+        paged: false,
+        fields: &[
+            FieldDoc {
+                name: "role",
+                wire: "role",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["sendrecv", "sendonly", "recvonly"],
+                doc: "What the connection does with media.",
+            },
+            FieldDoc {
+                name: "channel_id",
+                wire: "channel_id",
+                ty: "text",
+                required: true,
+                bounds: "1 to 255 bytes",
+                values: &[],
+                doc: "The channel.",
+            },
+            FieldDoc {
+                name: "client_id",
+                wire: "client_id",
+                ty: "text",
+                required: false,
+                bounds: "1 to 255 bytes",
+                values: &[],
+                doc: "Names the client; the id of the connection when not given.",
+            },
+            FieldDoc {
+                name: "bundle_id",
+                wire: "bundle_id",
+                ty: "text",
+                required: false,
+                bounds: "1 to 255 bytes",
+                values: &[],
+                doc: "Connections with the same one do not receive from each other; the id of the connection when not given.",
+            },
+            FieldDoc {
+                name: "metadata",
+                wire: "metadata",
+                ty: "json",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "What the auth webhook judges the connection by: tokens and the like. Any JSON.",
+            },
+            FieldDoc {
+                name: "signaling_notify_metadata",
+                wire: "signaling_notify_metadata",
+                ty: "json",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "What others are told of the connection. Any JSON.",
+            },
+            FieldDoc {
+                name: "audio",
+                wire: "audio",
+                ty: "json",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether there is sound (true, false), or an object of settings: see [`AudioSettings`](crate::AudioSettings).",
+            },
+            FieldDoc {
+                name: "video",
+                wire: "video",
+                ty: "json",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether there is a picture (true, false), or an object of settings: see [`VideoSettings`](crate::VideoSettings).",
+            },
+            FieldDoc {
+                name: "simulcast",
+                wire: "simulcast",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether video is sent and received in several encodings.",
+            },
+            FieldDoc {
+                name: "simulcast_rid",
+                wire: "simulcast_rid",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["none", "r0", "r1", "r2"],
+                doc: "The encoding that is received, `r0` to `r2`; superseded by `simulcast_request_rid`.",
+            },
+            FieldDoc {
+                name: "simulcast_request_rid",
+                wire: "simulcast_request_rid",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["none", "r0", "r1", "r2"],
+                doc: "The encoding that is received at first.",
+            },
+            FieldDoc {
+                name: "spotlight",
+                wire: "spotlight",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether only those who speak are received in full.",
+            },
+            FieldDoc {
+                name: "spotlight_number",
+                wire: "spotlight_number",
+                ty: "u32",
+                required: false,
+                bounds: "1 to 8",
+                values: &[],
+                doc: "How many are in the focus.",
+            },
+            FieldDoc {
+                name: "spotlight_focus_rid",
+                wire: "spotlight_focus_rid",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["none", "r0", "r1", "r2"],
+                doc: "The encoding of those in focus.",
+            },
+            FieldDoc {
+                name: "spotlight_unfocus_rid",
+                wire: "spotlight_unfocus_rid",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &["none", "r0", "r1", "r2"],
+                doc: "The encoding of the others.",
+            },
+            FieldDoc {
+                name: "data_channel_signaling",
+                wire: "data_channel_signaling",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether signaling goes over data channels once they are open, which RPC needs; the server decides when not given.",
+            },
+            FieldDoc {
+                name: "ignore_disconnect_websocket",
+                wire: "ignore_disconnect_websocket",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether the connection stays when the WebSocket is lost after that; the server decides when not given.",
+            },
+            FieldDoc {
+                name: "data_channels",
+                wire: "data_channels",
+                ty: "[object]",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Data channels of one's own.",
+            },
+            FieldDoc {
+                name: "data_channels.label",
+                wire: "data_channels.label",
+                ty: "text",
+                required: true,
+                bounds: "`#`, a letter or digit, and 1 to 30 letters, digits and `-`",
+                values: &[],
+                doc: "Its name.",
+            },
+            FieldDoc {
+                name: "data_channels.direction",
+                wire: "data_channels.direction",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["sendrecv", "sendonly", "recvonly"],
+                doc: "Which way messages go.",
+            },
+            FieldDoc {
+                name: "data_channels.ordered",
+                wire: "data_channels.ordered",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether messages arrive in the order they were sent in; the server's choice when not given.",
+            },
+            FieldDoc {
+                name: "data_channels.max_packet_life_time",
+                wire: "data_channels.max_packet_life_time",
+                ty: "u32",
+                required: false,
+                bounds: "at most 65535",
+                values: &[],
+                doc: "How long a message is tried to be delivered, in milliseconds; not with `max_retransmits`.",
+            },
+            FieldDoc {
+                name: "data_channels.max_retransmits",
+                wire: "data_channels.max_retransmits",
+                ty: "u32",
+                required: false,
+                bounds: "at most 65535",
+                values: &[],
+                doc: "How often a message is sent again; not with `max_packet_life_time`.",
+            },
+            FieldDoc {
+                name: "data_channels.protocol",
+                wire: "data_channels.protocol",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The subprotocol.",
+            },
+            FieldDoc {
+                name: "data_channels.compress",
+                wire: "data_channels.compress",
+                ty: "bool",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Whether messages are zlib streams.",
+            },
+            FieldDoc {
+                name: "data_channels.header",
+                wire: "data_channels.header",
+                ty: "[object]",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "What the server writes in front of messages.",
+            },
+            FieldDoc {
+                name: "data_channels.header.field",
+                wire: "data_channels.header.type",
+                ty: "text",
+                required: true,
+                bounds: "",
+                values: &["sender_connection_id"],
+                doc: "What it tells.",
+            },
+            FieldDoc {
+                name: "forwarding_filters",
+                wire: "forwarding_filters",
+                ty: "[json]",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Which media is not received, as the documentation of forwarding filters describes it.",
+            },
+            FieldDoc {
+                name: "audio_streaming_language_code",
+                wire: "audio_streaming_language_code",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "The language for speech recognition, such as `ja-JP`.",
+            },
+            FieldDoc {
+                name: "sora_client",
+                wire: "sora_client",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Which client this is, for the server's logs.",
+            },
+            FieldDoc {
+                name: "libwebrtc",
+                wire: "libwebrtc",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Which WebRTC library it has, for the server's logs.",
+            },
+            FieldDoc {
+                name: "environment",
+                wire: "environment",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "Where it runs, for the server's logs.",
+            },
+            FieldDoc {
+                name: "sdp",
+                wire: "sdp",
+                ty: "text",
+                required: false,
+                bounds: "",
+                values: &[],
+                doc: "An offer that tells what the client can do; not needed.",
+            },
+        ],
+    },
+    OperationDoc {
+        provider: "sora-rpc",
+        name: "disconnect",
+        kind: "local",
+        method: "",
+        path: "",
+        doc: "Ends a connection: tells the server, and closes when it has answered.",
+        paged: false,
+        fields: &[],
+    },
+    OperationDoc {
+        provider: "sora-rpc",
         name: "call",
         kind: "local",
         method: "",
@@ -227,6 +545,140 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         ],
     },
 ];
+pub(crate) fn message_header(input: &mut Input) -> sora_rpc::MessageHeader {
+    sora_rpc::MessageHeader::new({
+        let value = input.text("field", "type");
+        input.require("field", "type", None, value).unwrap_or_default()
+    })
+}
+pub(crate) fn data_channel(input: &mut Input) -> sora_rpc::DataChannel {
+    let mut request = sora_rpc::DataChannel::new(
+        {
+            let value = input.text("label", "label");
+            input.require("label", "label", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("direction", "direction");
+            input.require("direction", "direction", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.flag("ordered", "ordered") {
+        request.ordered = Some(value);
+    }
+    if let Some(value) = input.number("max_packet_life_time", "max_packet_life_time") {
+        request.max_packet_life_time = Some(value);
+    }
+    if let Some(value) = input.number("max_retransmits", "max_retransmits") {
+        request.max_retransmits = Some(value);
+    }
+    if let Some(value) = input.text("protocol", "protocol") {
+        request.protocol = Some(value);
+    }
+    if let Some(value) = input.flag("compress", "compress") {
+        request.compress = Some(value);
+    }
+    if let Some(value) = input.list("header", "header", message_header) {
+        request.header = value;
+    }
+    request
+}
+pub(crate) fn connect(input: &mut Input) -> sora_rpc::Connect {
+    let mut request = sora_rpc::Connect::new(
+        {
+            let value = input.text("role", "role");
+            input.require("role", "role", None, value).unwrap_or_default()
+        },
+        {
+            let value = input.text("channel_id", "channel_id");
+            input.require("channel_id", "channel_id", None, value).unwrap_or_default()
+        },
+    );
+    if let Some(value) = input.text("client_id", "client_id") {
+        request.client_id = Some(value);
+    }
+    if let Some(value) = input.text("bundle_id", "bundle_id") {
+        request.bundle_id = Some(value);
+    }
+    if let Some(value) = input.json("metadata", "metadata") {
+        request.metadata = Some(value);
+    }
+    if let Some(value) = input
+        .json("signaling_notify_metadata", "signaling_notify_metadata")
+    {
+        request.signaling_notify_metadata = Some(value);
+    }
+    if let Some(value) = input.json("audio", "audio") {
+        request.audio = Some(value);
+    }
+    if let Some(value) = input.json("video", "video") {
+        request.video = Some(value);
+    }
+    if let Some(value) = input.flag("simulcast", "simulcast") {
+        request.simulcast = Some(value);
+    }
+    if let Some(value) = input.text("simulcast_rid", "simulcast_rid").map(Into::into) {
+        request.simulcast_rid = Some(value);
+    }
+    if let Some(value) = input
+        .text("simulcast_request_rid", "simulcast_request_rid")
+        .map(Into::into)
+    {
+        request.simulcast_request_rid = Some(value);
+    }
+    if let Some(value) = input.flag("spotlight", "spotlight") {
+        request.spotlight = Some(value);
+    }
+    if let Some(value) = input.number("spotlight_number", "spotlight_number") {
+        request.spotlight_number = Some(value);
+    }
+    if let Some(value) = input
+        .text("spotlight_focus_rid", "spotlight_focus_rid")
+        .map(Into::into)
+    {
+        request.spotlight_focus_rid = Some(value);
+    }
+    if let Some(value) = input
+        .text("spotlight_unfocus_rid", "spotlight_unfocus_rid")
+        .map(Into::into)
+    {
+        request.spotlight_unfocus_rid = Some(value);
+    }
+    if let Some(value) = input.flag("data_channel_signaling", "data_channel_signaling") {
+        request.data_channel_signaling = Some(value);
+    }
+    if let Some(value) = input
+        .flag("ignore_disconnect_websocket", "ignore_disconnect_websocket")
+    {
+        request.ignore_disconnect_websocket = Some(value);
+    }
+    if let Some(value) = input.list("data_channels", "data_channels", data_channel) {
+        request.data_channels = value;
+    }
+    if let Some(value) = input.jsons("forwarding_filters", "forwarding_filters") {
+        request.forwarding_filters = value;
+    }
+    if let Some(value) = input
+        .text("audio_streaming_language_code", "audio_streaming_language_code")
+    {
+        request.audio_streaming_language_code = Some(value);
+    }
+    if let Some(value) = input.text("sora_client", "sora_client") {
+        request.sora_client = Some(value);
+    }
+    if let Some(value) = input.text("libwebrtc", "libwebrtc") {
+        request.libwebrtc = Some(value);
+    }
+    if let Some(value) = input.text("environment", "environment") {
+        request.environment = Some(value);
+    }
+    if let Some(value) = input.text("sdp", "sdp") {
+        request.sdp = Some(value);
+    }
+    request
+}
+pub(crate) fn disconnect(_input: &mut Input) -> sora_rpc::Disconnect {
+    sora_rpc::Disconnect::new()
+}
 pub(crate) fn call(input: &mut Input) -> sora_rpc::RawCall {
     let mut request = sora_rpc::RawCall::new({
         let value = input.text("method", "method");

@@ -107,7 +107,7 @@ async fn enter(
 
 /// Reads events until one fits.
 async fn told(events: &mut RoomEvents, fits: impl Fn(&RoomEvent) -> bool) -> Result<(), Failed> {
-    while let Some(event) = events.recv().await {
+    while let Some(event) = events.next().await {
         if fits(&event) {
             return Ok(());
         }

@@ -11,7 +11,6 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_sink::Sink;
 use http::{HeaderMap, Request};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
@@ -20,8 +19,10 @@ use url::{Host, Url};
 
 pub use self::proxy::Proxy;
 use super::channel::{Channel, Connect, ConnectError, Frame};
+use super::stream::Io;
 use super::{Limits, TransportError, TransportErrorKind};
 use crate::clock::{Clock, SharedClock, timeout};
+use crate::config::ClientConfig;
 use crate::endpoint::EndpointPolicy;
 
 /// Gives the TLS set-up when the first `wss` connection asks for it.
@@ -45,6 +46,30 @@ impl WebSocketConnector {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The connector with these settings.
+    pub(crate) fn of(config: &ClientConfig) -> Result<Self, TransportError> {
+        let proxy = match &config.proxy {
+            Some(proxy) if proxy.is_empty() => Proxy::Direct,
+            Some(proxy) => {
+                Proxy::Url(Url::parse(proxy.expose()).map_err(|_| setup("the proxy is not a URL"))?)
+            }
+            None => Proxy::Environment,
+        };
+        let connector = Self::new()
+            .with_policy(config.policy.clone())
+            .with_headers(config.header_map()?)
+            .with_proxy(proxy)
+            .with_clock(config.clock.clone());
+        #[cfg(feature = "_reqwest")]
+        let connector = {
+            use super::tls::{TlsOptions, client_config};
+            let options =
+                TlsOptions::new(&config.root_certificates, config.client_identity.as_ref()).map_err(setup)?;
+            connector.with_tls(std::sync::Arc::new(move || client_config(&options, false)))
+        };
+        Ok(connector)
     }
 
     /// Sets which addresses may be talked to. Behind a proxy it is the proxy that resolves names, so only
@@ -84,8 +109,13 @@ impl WebSocketConnector {
         self
     }
 
-    /// Everything below the WebSocket: TCP, directly or through a proxy, then TLS.
-    async fn dial(&self, url: &Url, limits: Limits) -> Result<Box<dyn Io>, TransportError> {
+    /// Everything below the WebSocket: TCP, directly or through a proxy, then TLS, where `protocol` (ALPN) is offered.
+    pub(super) async fn dial(
+        &self,
+        url: &Url,
+        limits: Limits,
+        protocol: Option<&str>,
+    ) -> Result<Box<dyn Io>, TransportError> {
         let (host, port) = host_and_port(url)?;
         let tcp = match self.proxy.choose(url, |name| std::env::var(name).ok())? {
             // The user chose the proxy, and it resolves the target: there is no address to check here.
@@ -97,7 +127,7 @@ impl WebSocketConnector {
             }
             None => self.tcp(&host, port, limits, true).await?,
         };
-        if url.scheme() == "wss" { self.secure(host, tcp).await } else { Ok(Box::new(tcp)) }
+        if url.scheme() == "wss" { self.secure(host, tcp, protocol).await } else { Ok(Box::new(tcp)) }
     }
 
     async fn tcp(
@@ -133,17 +163,28 @@ impl WebSocketConnector {
     }
 
     #[cfg(not(feature = "_reqwest"))]
-    async fn secure(&self, _host: String, _tcp: TcpStream) -> Result<Box<dyn Io>, TransportError> {
+    async fn secure(
+        &self,
+        _host: String,
+        _tcp: TcpStream,
+        _protocol: Option<&str>,
+    ) -> Result<Box<dyn Io>, TransportError> {
         Err(setup("wss needs a TLS feature"))
     }
 
     #[cfg(feature = "_reqwest")]
-    async fn secure(&self, host: String, tcp: TcpStream) -> Result<Box<dyn Io>, TransportError> {
+    async fn secure(
+        &self,
+        host: String,
+        tcp: TcpStream,
+        protocol: Option<&str>,
+    ) -> Result<Box<dyn Io>, TransportError> {
         let provider = self.tls.as_ref().ok_or_else(|| setup("wss needs a TLS set-up"))?;
         let mut config = provider().map_err(setup)?;
         if !config.alpn_protocols.is_empty() {
             // The set-up may be shared with HTTP; an upgrade is HTTP/1.1 only.
-            std::sync::Arc::make_mut(&mut config).alpn_protocols = vec![b"http/1.1".to_vec()];
+            let protocols = protocol.map(|name| name.as_bytes().to_vec()).into_iter().collect();
+            std::sync::Arc::make_mut(&mut config).alpn_protocols = protocols;
         }
         let name = rustls::pki_types::ServerName::try_from(host).map_err(connect)?;
         let tls = tokio_rustls::TlsConnector::from(config).connect(name, tcp).await.map_err(connect)?;
@@ -179,8 +220,9 @@ impl Connect for WebSocketConnector {
             .map_err(|error| TransportError::new(TransportErrorKind::Blocked(error)))?;
         let late = || TransportError::new(TransportErrorKind::ConnectTimeout);
         let start = self.clock.monotonic();
-        let mut stream =
-            timeout(&self.clock, limits.connect, self.dial(&url, limits)).await.ok_or_else(late)??;
+        let mut stream = timeout(&self.clock, limits.connect, self.dial(&url, limits, Some("http/1.1")))
+            .await
+            .ok_or_else(late)??;
         let rest = limits.connect.saturating_sub(self.clock.monotonic().saturating_duration_since(start));
         let limit = usize::try_from(limits.body).unwrap_or(usize::MAX);
 
@@ -202,10 +244,6 @@ impl Connect for WebSocketConnector {
         Ok(WebSocketChannel { socket, limit: limits.body, ended: false })
     }
 }
-
-trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// An open WebSocket. Pings are answered by it.
 pub struct WebSocketChannel {

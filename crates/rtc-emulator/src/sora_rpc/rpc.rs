@@ -1,23 +1,19 @@
 //! JSON-RPC 2.0 from the server's side, and the five methods.
-//!
-//! Which codes a real server uses is not documented: those of JSON-RPC 2.0 are assumed.
+
+use std::time::SystemTime;
 
 use http::HeaderMap;
 use serde_json::{Map, Value, json};
 
-use super::members::Channels;
+use super::{
+    acts::{self, Wrong},
+    hub::Data,
+    settings::ErrorCodes,
+};
 use crate::check::check;
 use crate::generated::sora_rpc::METHODS;
 use crate::routing::Params;
 use crate::spec::Route;
-
-const PARSE_ERROR: i32 = -32700;
-const INVALID_REQUEST: i32 = -32600;
-const METHOD_NOT_FOUND: i32 = -32601;
-const INVALID_PARAMS: i32 = -32602;
-
-/// Stands for all senders.
-const EVERYBODY: &str = "*";
 
 struct Refusal {
     code: i32,
@@ -29,29 +25,46 @@ impl Refusal {
     fn new(code: i32, message: &'static str) -> Self {
         Self { code, message, data: None }
     }
+
+    fn params(codes: ErrorCodes, data: Value) -> Self {
+        Self { code: codes.invalid_params, message: "Invalid params", data: Some(data) }
+    }
 }
 
 /// Takes in one message of a connection. A notification has no answer, whatever becomes of it.
-pub(crate) fn answer(
-    channels: &mut Channels,
-    channel_id: &str,
-    connection_id: &str,
-    message: &[u8],
-) -> Option<Value> {
+pub(super) fn answer(data: &mut Data, id: &str, message: &[u8], now: SystemTime) -> Option<Value> {
+    let answer = answered(data, id, message, now);
+    if let Some(member) = data.member(id) {
+        member.counters.rpc_requests += 1;
+        member.counters.received_bytes += message.len() as u64;
+        member.counters.sent_bytes += answer.as_ref().map_or(0, |answer| answer.to_string().len()) as u64;
+        member.counters.rpc_errors +=
+            u64::from(answer.as_ref().is_some_and(|answer| answer.get("error").is_some()));
+    }
+    answer
+}
+
+fn answered(data: &mut Data, connection_id: &str, message: &[u8], now: SystemTime) -> Option<Value> {
+    let codes = data.settings.error_codes;
+    let invalid = || Refusal::new(codes.invalid_request, "Invalid Request");
     let Ok(message) = serde_json::from_slice::<Value>(message) else {
-        return Some(error(&Value::Null, Refusal::new(PARSE_ERROR, "Parse error")));
+        return Some(error(&Value::Null, Refusal::new(codes.parse_error, "Parse error")));
     };
     let id = match message.get("id") {
         id @ (Some(Value::String(_) | Value::Number(_)) | None) => id.cloned(),
-        Some(_) => return Some(error(&Value::Null, Refusal::new(INVALID_REQUEST, "Invalid Request"))),
+        Some(_) => return Some(error(&Value::Null, invalid())),
     };
     let outcome = match request(&message) {
-        Some((method, params)) => call(channels, channel_id, connection_id, method, params),
+        // So that clients can wait in vain.
+        Some((method, _)) if data.settings.silent_methods.iter().any(|silent| silent == method) => {
+            return None;
+        }
+        Some((method, params)) => call(data, connection_id, method, params, now),
         // Without an id it cannot be told from a notification, but only if it is a request at all.
         None if !message.is_object() || message.get("method").is_none() => {
-            return Some(error(&id.unwrap_or_default(), Refusal::new(INVALID_REQUEST, "Invalid Request")));
+            return Some(error(&id.unwrap_or_default(), invalid()));
         }
-        None => Err(Refusal::new(INVALID_REQUEST, "Invalid Request")),
+        None => Err(invalid()),
     };
     let id = id?;
     Some(match outcome {
@@ -77,56 +90,32 @@ fn request(message: &Value) -> Option<(&str, Option<&Value>)> {
 }
 
 fn call(
-    channels: &mut Channels,
-    channel_id: &str,
-    connection_id: &str,
+    data: &mut Data,
+    id: &str,
     method: &str,
     params: Option<&Value>,
+    now: SystemTime,
 ) -> Result<Value, Refusal> {
-    let not_found = || Refusal::new(METHOD_NOT_FOUND, "Method not found");
-    let member = channels.member(channel_id, connection_id).ok_or_else(not_found)?;
-    let permitted = member.rpc_methods.iter().any(|known| known == method);
-    let route = METHODS.iter().find(|route| route.path == method).filter(|_| permitted);
+    let codes = data.settings.error_codes;
+    let not_found = || Refusal::new(codes.method_not_found, "Method not found");
+    let (channel_id, channel) = data.channel_of(id).ok_or_else(not_found)?;
+    let member = channel.members.get(id).ok_or_else(not_found)?;
+    let permitted = member.profile.rpc_methods.iter().any(|known| known == method);
+    let route = METHODS.iter().find(|route| route.path == method && method.contains('/') && permitted);
     let route = route.ok_or_else(not_found)?;
-    let params = checked(route, params)?;
-    let text = |name: &str| params.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let sender = |name: &str| params.get(name).and_then(Value::as_str).unwrap_or(EVERYBODY).to_owned();
-    match route.operation {
-        "request_simulcast_rid" => {
-            member.rids.insert(sender("sender_connection_id"), text("rid"));
-            Ok(echo(&params, json!({ "channel_id": channel_id, "receiver_connection_id": connection_id })))
-        }
-        "request_spotlight_rid" => {
-            let rids = [text("spotlight_focus_rid"), text("spotlight_unfocus_rid")];
-            member.spotlight.insert(sender("send_connection_id"), rids);
-            Ok(echo(&params, json!({ "channel_id": channel_id, "recv_connection_id": connection_id })))
-        }
-        "reset_spotlight_rid" => {
-            match params.get("send_connection_id").and_then(Value::as_str) {
-                Some(sender) => drop(member.spotlight.remove(sender)),
-                None => member.spotlight.clear(),
-            }
-            Ok(json!({ "channel_id": channel_id, "recv_connection_id": connection_id }))
-        }
-        "put_signaling_notify_metadata" => {
-            member.metadata = params.get("metadata").cloned().unwrap_or_default();
-            Ok(tell(channels, channel_id, connection_id, route, &params))
-        }
-        "put_signaling_notify_metadata_item" => {
-            let (key, value) = (text("key"), params.get("value").cloned().unwrap_or_default());
-            match &mut member.metadata {
-                Value::Object(metadata) => drop(metadata.insert(key, value)),
-                metadata => *metadata = json!({ key: value }),
-            }
-            Ok(tell(channels, channel_id, connection_id, route, &params))
-        }
-        _ => Err(not_found()),
+    let params = checked(codes, route, params)?;
+    if let Some(rid) = params.get("rid").and_then(Value::as_str)
+        && !member.profile.simulcast_rpc_rids.iter().any(|known| known == rid)
+    {
+        return Err(Refusal::params(codes, json!({ "reason": "not permitted", "name": "rid" })));
     }
+    let done = acts::act(route.operation, (channel_id, channel), id, &params, now);
+    done.map_err(|Wrong(reason)| Refusal::params(codes, json!({ "reason": reason })))
 }
 
 /// The parameters, unless one is wrong or not needed: the channel and the caller's own connection are known.
-fn checked(route: &Route, params: Option<&Value>) -> Result<Map<String, Value>, Refusal> {
-    let refuse = |data: Value| Refusal { code: INVALID_PARAMS, message: "Invalid params", data: Some(data) };
+fn checked(codes: ErrorCodes, route: &Route, params: Option<&Value>) -> Result<Map<String, Value>, Refusal> {
+    let refuse = |data: Value| Refusal::params(codes, data);
     let params = match params {
         None => Map::new(),
         Some(Value::Object(params)) => params.clone(),
@@ -140,28 +129,4 @@ fn checked(route: &Route, params: Option<&Value>) -> Result<Map<String, Value>, 
         Some(first) => Err(refuse(json!({ "reason": first.rule, "name": first.wire }))),
         None => Ok(params),
     }
-}
-
-fn echo(params: &Map<String, Value>, mut result: Value) -> Value {
-    if let Value::Object(members) = &mut result {
-        members.extend(params.clone());
-    }
-    result
-}
-
-/// Pushes the metadata to the channel where that was asked for, and gives it. The shape of the push is assumed.
-fn tell(
-    channels: &mut Channels,
-    channel_id: &str,
-    connection_id: &str,
-    route: &Route,
-    params: &Map<String, Value>,
-) -> Value {
-    let metadata = channels.member(channel_id, connection_id).map(|m| m.metadata.clone()).unwrap_or_default();
-    if params.get("push") == Some(&Value::Bool(true)) {
-        let action = route.path.rsplit('/').next().unwrap_or_default();
-        let data = json!({ "action": action, "connection_id": connection_id, "metadata": metadata });
-        channels.tell(channel_id, &json!({ "type": "push", "data": data }));
-    }
-    metadata
 }

@@ -104,6 +104,9 @@ pub(super) fn encode(out: &mut String, spec: &Spec, operation: &Operation) {
         let value = constant.value.as_str().map_or_else(|| constant.json().to_string(), str::to_owned);
         let _ = write!(out, ".query({:?}, {value:?})", constant.wire);
     }
+    if let Some((name, value)) = operation.target() {
+        let _ = write!(out, ".header({name:?}, {value:?})");
+    }
     out.push_str(";\n");
     for field in operation.fields.iter().filter(|f| !is_key(f)) {
         let call = match field.place {
@@ -126,7 +129,7 @@ pub(super) fn encode(out: &mut String, spec: &Spec, operation: &Operation) {
         BodyKind::Sdp => out.push_str("request.sdp(&self.sdp).build()\n"),
         BodyKind::Json => {
             out.push_str("let body = rtc_core::encode::JsonObject::new()");
-            for constant in operation.constants.iter().filter(|c| c.place != Place::Query) {
+            for constant in operation.constants.iter().filter(|c| c.place == Place::Body) {
                 let _ = write!(out, ".member({:?}, &{})", constant.wire, constant.json());
             }
             for field in operation.fields.iter().filter(|f| f.place == Place::Body) {
@@ -251,6 +254,22 @@ pub(super) fn rpc(out: &mut String, operation: &Operation) {
     out.push_str("fn validate(&self) -> Result<(), Violations> { Self::validate(self) }\n");
     out.push_str(
         "fn params(&self, object: rtc_core::encode::JsonObject) -> rtc_core::encode::JsonObject { object",
+    );
+    for field in &operation.fields {
+        out.push_str(&json_member(field));
+    }
+    out.push_str(" } }\n");
+}
+
+pub(super) fn message(out: &mut String, operation: &Operation) {
+    let _ = writeln!(
+        out,
+        "impl crate::signaling::SignalingMessage for {} {{ const TYPE: &'static str = {:?};",
+        operation.request_type(),
+        operation.path
+    );
+    out.push_str(
+        "fn members(&self, object: rtc_core::encode::JsonObject) -> rtc_core::encode::JsonObject { object",
     );
     for field in &operation.fields {
         out.push_str(&json_member(field));

@@ -92,7 +92,7 @@ impl<W: Write> Talk<'_, W> {
         let by_itself = self.until_over(&mut events, lines, interrupt).await;
         // Nothing waits any more after that.
         self.room.close().await;
-        while let Some(event) = events.recv().await {
+        while let Some(event) = events.next().await {
             self.print_event(&event);
         }
         while let Some(answer) = self.doing.join_next().await {
@@ -115,7 +115,7 @@ impl<W: Write> Talk<'_, W> {
         let (mut is_listening, mut missed) = (true, 0);
         while is_listening || !self.doing.is_empty() {
             let is_read = tokio::select! {
-                event = events.recv() => {
+                event = events.next() => {
                     let Some(event) = event else { return true };
                     let lost = events.missed() - std::mem::replace(&mut missed, events.missed());
                     (lost == 0 || self.print(json!({ "missed": lost }))) && self.print_event(&event)

@@ -136,7 +136,7 @@ async fn act<C: Command>(
 /// What is handed over goes out before the connection is closed.
 async fn leave(meeting: &Meeting, mut events: MeetingEvents) {
     meeting.close().await;
-    while events.recv().await.is_some() {}
+    while events.next().await.is_some() {}
 }
 
 /// The connection for a command: what the command itself has not taken of the input. Where it has a `member` of its own,

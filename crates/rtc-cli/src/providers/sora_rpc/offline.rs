@@ -1,6 +1,8 @@
 //! For conformance: a peer without a connection. The state of a case sets it up, its answer stands for the
 //! server's, and frames and outcomes tell what became of the calls.
 
+mod signaling;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -8,7 +10,10 @@ use rtc_core::{DecodeError, Reason};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use sora_rpc::signaling::{Event, Signaling};
 use sora_rpc::{Answer, CallOptions, Error, Message, Offer, Peer, PeerOptions, SoraError, compress};
+
+pub(super) use self::signaling::{connect, disconnect, parse_event, parse_offer};
 
 use super::now;
 use crate::input::Input;
@@ -157,7 +162,7 @@ pub(super) fn decode_frame(run: &Run) -> Outcome {
     )
 }
 
-/// Plays the steps of a case; none when one of them needs signaling.
+/// Plays the steps of a case; none when one of them is not known.
 pub(super) fn apply_events(run: &Run, mut input: Input) -> Option<Outcome> {
     let steps = input.json("steps", "steps")?;
     let steps = steps.as_array()?;
@@ -170,17 +175,23 @@ pub(super) fn apply_events(run: &Run, mut input: Input) -> Option<Outcome> {
     let mut player = Player {
         run,
         peer: peer(&run.state, &methods),
+        signaling: None,
+        offered: Vec::new(),
         now: now(run),
         names: BTreeMap::new(),
         outcome: run.done(&Value::Null, None, None, 0),
     };
     steps.iter().try_for_each(|step| player.play(step))?;
-    Some(player.outcome)
+    Some(player.end())
 }
 
 struct Player<'a> {
     run: &'a Run,
     peer: Peer<()>,
+    /// From the first step that needs it.
+    signaling: Option<Signaling>,
+    /// The labels of all offers.
+    offered: Vec<String>,
     now: Instant,
     /// Names of calls by id, where a step gives one.
     names: BTreeMap<u64, String>,
@@ -197,15 +208,21 @@ impl Player<'_> {
                     self.outcome.frames.push(frame(&bytes));
                 }
             }
+            "recv" if value.get("type").is_some() => self.signal(|signaling| {
+                signaling.websocket_message(&value.to_string());
+            })?,
             "recv" => {
                 let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                // Signaling has no machine yet.
-                if value.get("type").is_some() {
-                    return None;
-                }
                 if let Some(answer) = self.peer.receive(text.as_bytes()) {
                     end_of(&mut self.outcome, &self.names, self.run, answer);
                 }
+            }
+            "open" => {
+                let label = value.as_str()?;
+                if label == "rpc" {
+                    self.peer.set_open(true);
+                }
+                self.signal(|signaling| signaling.channel_opened(label))?;
             }
             "advance_ms" => {
                 self.now += Duration::from_millis(value.as_u64()?);
@@ -214,18 +231,66 @@ impl Player<'_> {
                 }
             }
             "disconnect" => {
-                for answer in self.peer.disconnect() {
-                    end_of(&mut self.outcome, &self.names, self.run, answer);
+                let lost = self.peer.disconnect();
+                self.lose(lost);
+                if self.signaling.is_some() {
+                    self.signal(|signaling| signaling.disconnect("NO-ERROR"))?;
                 }
             }
             "redirect" => {
-                for answer in self.peer.redirect() {
-                    end_of(&mut self.outcome, &self.names, self.run, answer);
-                }
+                let location = value.get("location").unwrap_or(value).as_str()?;
+                let message = json!({ "type": "redirect", "location": location }).to_string();
+                self.signal(|signaling| signaling.websocket_message(&message))?;
+            }
+            "reconnect" => {
+                let first = self.peer.next_id().unwrap_or(u64::MAX);
+                let methods = self.peer.rpc_methods().to_vec();
+                self.peer = Peer::new(PeerOptions::new().first_id(first));
+                // Nobody waits yet.
+                let _ = self.peer.offer(true, methods);
+                self.signal(Signaling::websocket_opened)?;
             }
             _ => return None,
         }
         Some(())
+    }
+
+    /// Tells signaling something, and does what it says.
+    fn signal(&mut self, tell: impl FnOnce(&mut Signaling)) -> Option<()> {
+        if self.signaling.is_none() {
+            self.signaling = Some(signaling::begun().ok()?);
+        }
+        let signaling = self.signaling.as_mut()?;
+        tell(signaling);
+        self.outcome.frames.extend(signaling::transmitted(signaling));
+        while let Some(event) = self.signaling.as_mut().and_then(Signaling::poll_event) {
+            let lost = match event {
+                Event::Offer(offer) | Event::ReOffer(offer) => {
+                    self.offered.extend(offer.data_channels.iter().map(|channel| channel.label.clone()));
+                    self.peer.offer(offer.rpc, offer.rpc_methods.iter().cloned())
+                }
+                Event::Redirect { .. } => self.peer.redirect(),
+                Event::Ended(_) => self.peer.disconnect(),
+                _ => continue,
+            };
+            self.lose(lost);
+        }
+        Some(())
+    }
+
+    fn lose(&mut self, lost: Vec<Answer<'static, ()>>) {
+        for answer in lost {
+            end_of(&mut self.outcome, &self.names, self.run, answer);
+        }
+    }
+
+    /// What came of it, with the state of signaling where there was any.
+    fn end(mut self) -> Outcome {
+        if let Some(signaling) = &self.signaling {
+            let mut told = self.run.done(&signaling::state(signaling, &self.offered), None, None, 0);
+            std::mem::swap(&mut told.body, &mut self.outcome.body);
+        }
+        self.outcome
     }
 
     fn call(&mut self, step: &Value, value: &Value) {

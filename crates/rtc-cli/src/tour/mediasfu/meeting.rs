@@ -18,7 +18,7 @@ pub(super) struct Seat {
 impl Seat {
     /// Reads what the seat is told until something fits.
     pub(super) async fn told<T>(&mut self, fits: impl Fn(MeetingEvent) -> Option<T>) -> Result<T, Failed> {
-        while let Some(event) = self.events.recv().await {
+        while let Some(event) = self.events.next().await {
             if let Some(found) = fits(event) {
                 return Ok(found);
             }
