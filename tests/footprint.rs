@@ -30,6 +30,10 @@ const BUDGETS: &[(&str, &str, usize)] = &[
     // ICE, DTLS, SCTP and TURN; TLS for the signaling costs what it costs everywhere.
     ("sora-rpc", "webrtc", 180),
     ("sora-rpc", "webrtc,rustls", 200),
+    // About twenty for the Redis client, eight more for clusters and sentinels, and twenty for TLS.
+    ("rtc-redis", "", 80),
+    ("rtc-redis", "cluster,sentinel", 88),
+    ("rtc-redis", "cluster,sentinel,rustls", 107),
 ];
 
 /// The newest compiler that a published client crate may need.

@@ -12,6 +12,7 @@ use crate::interop;
 const OWN: &[&str] = &[
     "claims",
     "create_room",
+    "emulator_load",
     "kvs_cache",
     "room_fanout",
     "socketio_frames",

@@ -9,10 +9,20 @@ use crate::bench::AWS_TARGET;
 use crate::{codegen, fuzz};
 
 /// The crates that go to the registry, in dependency order; the emulator and the command line need a newer Rust.
-pub const PUBLISHED: &[&str] =
-    &["rtc-core", "opentok", "mediasfu", "kvs-signaling", "enablex", "sora-rpc", "rtc-emulator", "rtc-cli"];
+pub const PUBLISHED: &[&str] = &[
+    "rtc-core",
+    "rtc-redis",
+    "opentok",
+    "mediasfu",
+    "kvs-signaling",
+    "enablex",
+    "sora-rpc",
+    "rtc-emulator",
+    "rtc-cli",
+];
 /// Of these, the ones that other programs build on.
-pub const CLIENTS: &[&str] = &["rtc-core", "opentok", "mediasfu", "kvs-signaling", "enablex", "sora-rpc"];
+pub const CLIENTS: &[&str] =
+    &["rtc-core", "rtc-redis", "opentok", "mediasfu", "kvs-signaling", "enablex", "sora-rpc"];
 
 /// How long each target is fuzzed.
 const FUZZ_SECONDS: u32 = 4;
@@ -106,10 +116,13 @@ pub fn run(root: &Path, options: Options) -> Result<(), String> {
         let clients = &clients;
         let depth: &[&str] =
             if options.full { &["--feature-powerset", "--depth", "2"] } else { &["--each-feature"] };
-        let hidden: &[&str] = &["--exclude-features", "_reqwest"];
-        // rtc-core has an internal feature that is not a choice of anybody's.
-        done(cmd!(sh, "cargo hack check --locked {depth...} {hidden...} -p rtc-core").run())?;
-        let others: Vec<&str> = clients.iter().map(String::as_str).skip(2).collect();
+        // Two crates have an internal feature that is not a choice of anybody's.
+        for (krate, hidden) in [("rtc-core", "_reqwest"), ("rtc-redis", "_tls")] {
+            let hack =
+                cmd!(sh, "cargo hack check --locked {depth...} --exclude-features {hidden} -p {krate}");
+            done(hack.run())?;
+        }
+        let others: Vec<&str> = clients.iter().map(String::as_str).skip(4).collect();
         done(cmd!(sh, "cargo hack check --locked {depth...} {others...}").run())
     });
     report.step("fuzz, in short", || fuzz::run(root, None, FUZZ_SECONDS).map(|()| true));

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 mod bench;
 mod ci;
 mod codegen;
+mod faults;
 mod fuzz;
 mod interop;
 mod release;
@@ -16,10 +17,12 @@ const USAGE: &str = "usage: cargo xtask <command>
   codegen [--check]           make generated files from xtask/spec, or check that they are up to date
   ci [--full] [--skip-tests]  every check that a change must pass; --full adds pairs of features
   bench [NAME]                run the benchmarks (ratios against a peer in the same run)
+  faults [--short]            every operation under every fault; the whole renews the table of RELIABILITY.md
   fuzz [TARGET] [--seconds N] every decoder under libFuzzer, 60 s each unless told
   interop [NAME] [--bless]    the vendors' SDKs against the emulator (opentok, kvs, mediasfu, enablex, sora,
                               sora-browser; kvs-rust only by name); --bless rewrites the tables of differences
-  soak [--minutes N]          the signaling client of Kinesis Video Streams over 1,000 connections that break
+  soak [--minutes N]          a million calls of all providers with 5 % faults, and the signaling client of Kinesis
+                              Video Streams over 1,000 connections that break; or N minutes of each
   release --dry-run           package every publishable crate in dependency order
 ";
 
@@ -40,6 +43,8 @@ fn main() -> ExitCode {
         },
         ["bench"] => bench::run(&root, None),
         ["bench", name] => bench::run(&root, Some(name)),
+        ["faults"] => faults::run(&root, false),
+        ["faults", "--short"] => faults::run(&root, true),
         ["fuzz", args @ ..] => match fuzz_options(args) {
             Some((target, seconds)) => fuzz::run(&root, target, seconds),
             None => Err(USAGE.into()),

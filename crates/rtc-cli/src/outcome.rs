@@ -126,6 +126,11 @@ impl Run {
         {
             return self.failed(&Error::<S::Error>::from(violations));
         }
+        // Some operations wait longer than a client does, but not longer than they were told to.
+        let call = match self.timeout {
+            Some(limit) => call.timeout(limit),
+            None => call,
+        };
         match call.reply().await {
             Ok(reply) => self.done(
                 &reply.output,

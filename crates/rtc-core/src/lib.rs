@@ -31,7 +31,7 @@ pub use bytes::Bytes;
 pub use caller::{Call, Caller};
 pub use clock::{BoxFuture, Clock, SharedClock, SystemClock, timeout, unix_seconds};
 #[doc(hidden)]
-pub use config::LONGEST_QUEUE;
+pub use config::setters::LONGEST_QUEUE;
 pub use config::{ClientConfig, env};
 pub use echo::Sent;
 pub use endpoint::{

@@ -20,6 +20,8 @@ use crate::clock::{BoxFuture, SharedClock};
 
 mod file;
 mod memory;
+#[cfg(any(test, feature = "testing"))]
+pub mod suite;
 #[cfg(test)]
 pub(crate) mod tests;
 

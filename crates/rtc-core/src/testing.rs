@@ -13,6 +13,8 @@ use http::{Request, Response};
 use crate::clock::{BoxFuture, Clock};
 use crate::transport::{Body, Limits, Transport, TransportError, TransportErrorKind};
 
+#[doc(hidden)]
+pub use crate::store::suite as store_suite;
 pub use crate::transport::channel::{LoopChannel, pair};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

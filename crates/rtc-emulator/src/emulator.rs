@@ -4,6 +4,7 @@ use std::{
     fmt, io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{Arc, atomic::AtomicBool},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -40,12 +41,15 @@ pub struct EmulatorBuilder {
     tls_port: u16,
     log_capacity: usize,
     quotas: bool,
+    patience: Duration,
     clock: EmulatorClock,
     providers: Vec<MakeProvider>,
 }
 
 impl EmulatorBuilder {
-    /// The address to listen on, loopback unless told. The emulator's credentials are public.
+    /// The address to listen on, 127.0.0.1 unless told. The emulator's credentials are public, and whoever reaches it
+    /// can change it: on another address than loopback that is anybody. [`Emulator::is_loopback`], `GET health` and
+    /// the page of `/_emulator/` say which it is.
     #[must_use]
     pub fn bind(self, bind: IpAddr) -> Self {
         Self { bind, ..self }
@@ -75,7 +79,14 @@ impl EmulatorBuilder {
         Self { tls_port, ..self }
     }
 
-    /// How many log entries are kept, 10,000 unless told.
+    /// How long a peer may take for a TLS handshake, for a head and for a body, keep an idle connection, and take
+    /// in nothing of what it is sent: 30 s unless told, always on the system's clock.
+    #[must_use]
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// How many log entries are kept, 10,000 unless told; fewer if they weigh more than 64 MiB together.
     #[must_use]
     pub fn log_capacity(self, log_capacity: usize) -> Self {
         Self { log_capacity, ..self }
@@ -107,6 +118,7 @@ impl EmulatorBuilder {
     /// A port that is taken; TLS without the feature `tls`.
     pub async fn start(self) -> io::Result<Emulator> {
         let plain = TcpListener::bind((self.bind, self.port)).await?;
+        let loopback = self.bind.is_loopback();
         let http = format!("http://{}", reachable(plain.local_addr()?));
         let mut listeners = vec![(plain, Layer::Plain)];
         let (mut https, mut ca_pem) = (None, None);
@@ -125,13 +137,14 @@ impl EmulatorBuilder {
             dice: Ids::new(!self.seed),
             seed: self.seed,
             quotas: AtomicBool::new(self.quotas),
+            loopback,
             http,
             https,
             stop: stopped,
         });
         let mut providers: Vec<_> = self.providers.into_iter().map(|make| make(&shared)).collect();
         providers.extend(crate::providers(&shared));
-        let server = Arc::new(Server { shared, providers, quotas: self.quotas });
+        let server = Arc::new(Server { shared, providers, quotas: self.quotas, patience: self.patience });
         let tasks = listeners
             .into_iter()
             .map(|(listener, layer)| tokio::spawn(accept(Arc::clone(&server), listener, layer)))
@@ -179,6 +192,7 @@ impl Emulator {
             tls_port: 0,
             log_capacity: 10_000,
             quotas: true,
+            patience: Duration::from_secs(30),
             clock: EmulatorClock::system(),
             providers: Vec::new(),
         }
@@ -232,6 +246,11 @@ impl Emulator {
     /// Base URL of the plain listener; the management API is under `/_emulator/`.
     pub fn url(&self) -> &str {
         self.shared().url()
+    }
+
+    /// Whether only this machine can reach it.
+    pub fn is_loopback(&self) -> bool {
+        self.shared().loopback
     }
 
     /// Base URL of the TLS listener, if asked for.

@@ -13,6 +13,7 @@ pub mod faults;
 #[rustfmt::skip]
 mod generated;
 pub mod ids;
+mod inspector;
 #[cfg(feature = "kvs-signaling")]
 #[doc(hidden)]
 pub mod kvs_signaling;

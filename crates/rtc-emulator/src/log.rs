@@ -19,6 +19,8 @@ use crate::{
 pub const REDACTED: &str = "[redacted]";
 /// How much of a path, a value or a body is kept.
 const LIMIT: usize = 4096;
+/// How many bytes of entries are kept: a thousand ordinary ones weigh less than 2 MB, those of an attacker 80.
+const WEIGHT: usize = 64 << 20;
 
 /// One request that was received.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -66,11 +68,20 @@ impl LogEntry {
             ..Self::default()
         }
     }
+
+    /// About how much memory it takes, whatever the answer will be.
+    fn weight(&self) -> usize {
+        let pairs = self.query.iter().chain(&self.headers);
+        let pairs: usize = pairs.map(|(name, value)| name.len() + value.len() + 48).sum();
+        size_of::<Self>() + self.path.len() + self.body.as_ref().map_or(0, String::len) + pairs + LIMIT
+    }
 }
 
 #[derive(Debug)]
 struct State {
     next: u64,
+    /// The sum of all weights.
+    weight: usize,
     entries: VecDeque<LogEntry>,
 }
 
@@ -83,7 +94,7 @@ pub struct Log {
 
 impl Log {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity, state: Mutex::new(State { next: 1, entries: VecDeque::new() }) }
+        Self { capacity, state: Mutex::new(State { next: 1, weight: 0, entries: VecDeque::new() }) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -96,18 +107,35 @@ impl Log {
         entry.seq = state.next;
         state.next += 1;
         let seq = entry.seq;
+        state.weight += entry.weight();
         state.entries.push_back(entry);
-        while state.entries.len() > self.capacity {
-            state.entries.pop_front();
+        while state.entries.len() > self.capacity || state.weight > WEIGHT {
+            let Some(oldest) = state.entries.pop_front() else { break };
+            state.weight -= oldest.weight();
         }
         seq
     }
 
     /// Adds to an entry, if it is still kept.
     pub(crate) fn amend(&self, seq: u64, change: impl FnOnce(&mut LogEntry)) {
-        if let Some(entry) = self.state().entries.iter_mut().rev().find(|entry| entry.seq == seq) {
+        let mut state = self.state();
+        // Numbers have no gaps.
+        let first = state.entries.front().map_or(seq, |entry| entry.seq);
+        let at = seq.checked_sub(first).and_then(|at| usize::try_from(at).ok());
+        if let Some(entry) = at.and_then(|at| state.entries.get_mut(at)) {
             change(entry);
         }
+    }
+
+    /// At most so many of the latest entries after `since`, the oldest first; the number of the first entry that
+    /// is kept, and the number that the next one gets.
+    pub(crate) fn latest(&self, since: u64, most: usize) -> (Vec<LogEntry>, u64, u64) {
+        let state = self.state();
+        let first = state.entries.front().map_or(state.next, |entry| entry.seq);
+        let newest = state.next - 1;
+        let fresh = usize::try_from(newest - since.clamp(first - 1, newest)).unwrap_or(usize::MAX);
+        let skipped = state.entries.len().saturating_sub(fresh.min(most));
+        (state.entries.iter().skip(skipped).cloned().collect(), first, state.next)
     }
 
     /// The entries after `since`, of one operation or of all.
@@ -119,7 +147,9 @@ impl Log {
 
     /// Forgets the entries; numbers go on.
     pub fn clear(&self) {
-        self.state().entries.clear();
+        let mut state = self.state();
+        state.entries.clear();
+        state.weight = 0;
     }
 }
 
@@ -226,7 +256,8 @@ fn redact_header(name: &str, value: &[u8]) -> (String, String) {
     (name.to_owned(), value)
 }
 
-fn redact_json(value: &mut Value) {
+/// Hides what is secret by its name or by its looks, at any depth.
+pub(crate) fn redact_json(value: &mut Value) {
     match value {
         Value::Object(members) => {
             for (name, member) in members {

@@ -33,6 +33,9 @@ struct Switch {
 
 impl Server {
     pub(crate) fn manage(&self, parts: &Parts, path: &str, body: &Bytes) -> Response<Full<Bytes>> {
+        if let Some(response) = self.inspect(parts, path) {
+            return response;
+        }
         let body = match serde_json::from_slice::<Value>(body) {
             Ok(value) => value,
             Err(_) if body.trim_ascii().is_empty() => Value::Null,
@@ -62,6 +65,7 @@ impl Server {
                 "version": env!("CARGO_PKG_VERSION"),
                 "providers": self.providers.iter().map(|p| p.name()).collect::<Vec<_>>(),
                 "quotas": shared.quotas(),
+                "loopback": shared.loopback,
                 "seed": shared.seed,
             })),
             (&Method::GET, "state") => Ok(self.state()),
@@ -165,7 +169,8 @@ fn bad(message: impl Into<String>) -> (StatusCode, String) {
 
 fn unknown(parts: &Parts) -> (StatusCode, String) {
     const KNOWN: &str = "GET health, GET state, POST reset, POST seed, GET|DELETE log, GET|POST|DELETE faults, \
-                         DELETE faults/{id}, GET|POST clock, GET|POST quotas, and <provider>/...";
+                         DELETE faults/{id}, GET|POST clock, GET|POST quotas, <provider>/..., and \
+                         the page at GET /_emulator/";
     (
         StatusCode::NOT_FOUND,
         format!("{} {} is no management call; there are: {KNOWN}", parts.method, parts.uri.path()),

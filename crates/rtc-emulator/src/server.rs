@@ -36,10 +36,6 @@ use crate::{
 
 const BODY_LIMIT: usize = 1 << 20;
 const HEAD_LIMIT: usize = 64 << 10;
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-#[cfg(feature = "tls")]
-const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 const OPERATION: &str = "x-emulator-operation";
 
 /// Tells hyper to close the connection without an answer.
@@ -59,6 +55,8 @@ pub(crate) struct Server {
     pub(crate) providers: Vec<Arc<dyn Provider>>,
     /// Whether the quotas were enforced at the start, and are again after a reset.
     pub(crate) quotas: bool,
+    /// How long a peer may take for a handshake, a head, a body, or to take in what it is sent.
+    pub(crate) patience: Duration,
 }
 
 /// What a listener puts between the socket and HTTP.
@@ -84,7 +82,7 @@ pub(crate) async fn accept(server: Arc<Server>, listener: TcpListener, layer: La
                             Layer::Plain => server.connection(stream).await,
                             #[cfg(feature = "tls")]
                             Layer::Tls(acceptor) => {
-                                let handshake = tokio::time::timeout(TLS_TIMEOUT, acceptor.accept(stream));
+                                let handshake = tokio::time::timeout(server.patience, acceptor.accept(stream));
                                 if let Ok(Ok(stream)) = handshake.await {
                                     server.connection(stream).await;
                                 }
@@ -132,12 +130,13 @@ impl Target {
 impl Server {
     async fn connection(self: Arc<Self>, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let cut = Arc::new(Cut::default());
-        let socket = Socket::new(io, Arc::clone(&cut), || self.shared.stopped());
+        let socket = Socket::new(io, Arc::clone(&cut), self.patience, || self.shared.stopped());
+        let patience = self.patience;
         let service = service_fn(move |request| Arc::clone(&self).serve(Arc::clone(&cut), request));
         // An error is the client's leaving or a fault's doing: nobody is left to be told.
         let _ = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
+            .header_read_timeout(patience)
             .max_buf_size(HEAD_LIMIT)
             .auto_date_header(false)
             .serve_connection(TokioIo::new(socket), service)
@@ -158,7 +157,7 @@ impl Server {
         // A provider may claim a path there for what stands in for something real.
         if let (Some(rest), Target::Unknown | Target::Handle(_, Some(_), ..)) = (management, &target) {
             let rest = rest.trim_matches('/').to_owned();
-            let response = match read(body).await {
+            let response = match read(body, self.patience).await {
                 Ok(body) => self.manage(&parts, &rest, &body),
                 Err(error) => error.ok_or(Closed)?,
             };
@@ -167,7 +166,7 @@ impl Server {
         let (mut entry, request) = if let Target::Raw(..) = target {
             (self.entry(&parts, None, &target), Input::Raw(Request::from_parts(parts, body)))
         } else {
-            match read(body).await {
+            match read(body, self.patience).await {
                 Ok(body) => {
                     target = target.refined(&body);
                     (self.entry(&parts, Some(&body), &target), Input::Read(parts, body))
@@ -327,16 +326,18 @@ fn peek(body: &Full<Bytes>) -> Bytes {
 }
 
 /// The body under the limit; else the answer to give, or none if the client left.
-async fn read(body: Incoming) -> Result<Bytes, Option<Response<Full<Bytes>>>> {
+async fn read(body: Incoming, patience: Duration) -> Result<Bytes, Option<Response<Full<Bytes>>>> {
     let refuse =
         |status, message: &str| Some(answer_json(status, &json!({ "error": { "message": message } })));
-    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_LIMIT).collect()).await {
+    match tokio::time::timeout(patience, Limited::new(body, BODY_LIMIT).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 1 MiB"))
         }
         Ok(Err(_)) => Err(None),
-        Err(_) => Err(refuse(StatusCode::REQUEST_TIMEOUT, "the body took longer than 30 s")),
+        Err(_) => {
+            Err(refuse(StatusCode::REQUEST_TIMEOUT, &format!("the body took longer than {patience:?}")))
+        }
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Shared {
     pub(crate) dice: Ids,
     pub(crate) seed: u64,
     pub(crate) quotas: AtomicBool,
+    /// Whether only this machine can reach it.
+    pub(crate) loopback: bool,
     pub(crate) http: String,
     pub(crate) https: Option<String>,
     pub(crate) stop: watch::Receiver<bool>,

@@ -6,9 +6,13 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
+    time::Duration,
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Sleep,
+};
 
 use crate::provider::BoxFuture;
 
@@ -85,11 +89,33 @@ pub(crate) struct Socket<T> {
     // One each: reading and writing may be polled by different tasks, and a future wakes only one.
     stop_read: Stop,
     stop_write: Stop,
+    patience: Duration,
+    /// Since when the peer has taken nothing in; else it could hold an answer for ever.
+    stall: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T> Socket<T> {
-    pub(crate) fn new(io: T, cut: Arc<Cut>, stopped: impl Fn() -> BoxFuture<'static, ()>) -> Self {
-        Self { io, cut, stop_read: Stop(Some(stopped())), stop_write: Stop(Some(stopped())) }
+    pub(crate) fn new(
+        io: T,
+        cut: Arc<Cut>,
+        patience: Duration,
+        stopped: impl Fn() -> BoxFuture<'static, ()>,
+    ) -> Self {
+        let (stop_read, stop_write) = (Stop(Some(stopped())), Stop(Some(stopped())));
+        Self { io, cut, stop_read, stop_write, patience, stall: None }
+    }
+}
+
+impl<T: AsyncWrite + Unpin> Socket<T> {
+    /// Writes, or fails once the peer has taken nothing in for too long.
+    fn write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(written) = Pin::new(&mut self.io).poll_write(cx, bytes) {
+            self.stall = None;
+            return Poll::Ready(written);
+        }
+        let patience = self.patience;
+        let stall = self.stall.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        stall.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -109,15 +135,14 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Socket<T> {
         let this = &mut *self;
         this.stop_write.check(cx)?;
         let limit = *this.cut.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(limit) = limit else { return Pin::new(&mut this.io).poll_write(cx, buf) };
+        let Some(limit) = limit else { return this.write(cx, buf) };
         let allowed = { limit }.pass(buf);
         if allowed == 0 && !buf.is_empty() {
             // TLS keeps what was written until it is flushed.
             std::task::ready!(Pin::new(&mut this.io).poll_flush(cx))?;
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        let written =
-            std::task::ready!(Pin::new(&mut this.io).poll_write(cx, buf.get(..allowed).unwrap_or(buf)))?;
+        let written = std::task::ready!(this.write(cx, buf.get(..allowed).unwrap_or(buf)))?;
         let mut after = limit;
         after.pass(buf.get(..written).unwrap_or(buf));
         this.cut.set(Some(after));

@@ -26,6 +26,7 @@ use self::task::{Goodbye, Known, Message, Phase};
 use crate::client::Client;
 use crate::error::{Error, Result, SoraError};
 use crate::model::Offer;
+use crate::signaling::Counters;
 
 pub use self::builder::ConnectionBuilder;
 pub use self::event::{ConnectionEvent, ConnectionEvents};
@@ -135,6 +136,26 @@ impl Connection {
     #[must_use]
     pub fn offer(&self) -> Arc<Offer> {
         self.known().offer
+    }
+
+    /// What signaling has received, and dropped: messages of all data channels but `rpc`, and of the WebSocket. For the
+    /// answers to calls see [`Client::stats`](crate::Client::stats).
+    ///
+    /// ```
+    /// # use rtc_emulator::Emulator;
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let emulator = Emulator::start().await?;
+    /// # let (url, channel_id) = (emulator.sora().signaling_url(), emulator.sora().channel_id());
+    /// use sora_rpc::Connection;
+    ///
+    /// let (connection, _events) = Connection::builder([url], channel_id).connect().await?;
+    /// let counters = connection.counters();
+    /// assert!(counters.received >= 2 && counters.dropped_malformed == 0); // The offer, and `switched`.
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.known().counters
     }
 
     /// Whether the connection stands. It does when it is made; during a redirect it does not.

@@ -1,10 +1,10 @@
 //! RPC over a WebSocket.
 
 use rtc_core::transport::channel::{BoxChannel, Channel as _, Connect as _, ConnectError, Frame};
-use rtc_core::{Reason, TransportError, TransportErrorKind};
+use rtc_core::{ErrorKind, Reason, TransportError, TransportErrorKind};
 
 use crate::client::Client;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SoraError, Stage};
 use crate::model::Offer;
 use crate::options::ClientOptions;
 
@@ -33,10 +33,7 @@ impl Client {
         let handshake = rtc_core::http::Request::get(url).body(()).map_err(|_| invalid())?;
         let config = &options.config;
         let opened = config.connector()?.connect(handshake, config.limits).await;
-        let mut channel = opened.map_err(|error| match error {
-            ConnectError::Transport(error) => error,
-            other => TransportError::new(TransportErrorKind::Protocol).with_source(other),
-        })?;
+        let mut channel = opened.map_err(not_opened)?;
         let limit = config.limits.connect;
         let offer = rtc_core::timeout(&config.clock, limit, first_offer(&mut channel)).await;
         let offer = offer.ok_or_else(|| Error::new(Reason::Timeout(limit)))??;
@@ -45,6 +42,20 @@ impl Client {
         }
         options.compress = offer.compress.unwrap_or(options.compress);
         Self::connect(channel, options)
+    }
+}
+
+/// Why there is no channel. What the server wrote with its refusal is not told.
+fn not_opened(error: ConnectError) -> Error {
+    match error {
+        ConnectError::Transport(error) => error.into(),
+        ConnectError::Refused(response) => {
+            let status = response.status();
+            let cause = format!("the server refused it with status {}", status.as_u16());
+            let kind = ErrorKind::from_status(status);
+            SoraError::NotConnected { stage: Stage::WebSocket, url: None, kind, cause }.sent()
+        }
+        other => TransportError::new(TransportErrorKind::Protocol).with_source(other).into(),
     }
 }
 

@@ -262,15 +262,21 @@ async fn manage(emulator: &Emulator, method: &str, path: &str) -> u16 {
 async fn a_handshake_that_fails() {
     let emulator = Emulator::start().await.unwrap();
     let url = emulator.sora().rpc_url();
-    for (url, kind) in [
-        (format!("{url}?channel_id="), ErrorKind::Protocol),
-        (url.replace("/sora/rpc", "/health"), ErrorKind::Protocol),
-        ("ws://127.0.0.1:1/rpc".to_owned(), ErrorKind::Connection),
-        ("ws:// /".to_owned(), ErrorKind::Other),
-        (emulator.url().to_owned(), ErrorKind::Other),
+    for (url, kind, refused) in [
+        // By its status, if the server answers.
+        (format!("{url}?channel_id="), ErrorKind::InvalidInput, true),
+        (url.replace("/sora/rpc", "/health"), ErrorKind::Protocol, true),
+        ("ws://127.0.0.1:1/rpc".to_owned(), ErrorKind::Connection, false),
+        ("ws:// /".to_owned(), ErrorKind::Other, false),
+        (emulator.url().to_owned(), ErrorKind::Other, false),
     ] {
         let error = Client::connect_websocket(&url, ClientOptions::new()).await.unwrap_err();
-        assert!(matches!(error.reason(), Reason::Transport(_)), "{error:?}");
-        assert_eq!(error.kind(), kind, "{url} {error:?}");
+        let by_server = matches!(error.reason(), Reason::Service(SoraError::NotConnected { .. }));
+        assert_eq!(
+            (by_server, matches!(error.reason(), Reason::Transport(_))),
+            (refused, !refused),
+            "{error:?}"
+        );
+        assert_eq!((error.kind(), error.was_sent()), (kind, refused), "{url} {error:?}");
     }
 }

@@ -4,7 +4,7 @@ mod download;
 mod offline;
 mod room;
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use enablex::room::{Command, Protocol, RoomEvent};
 use enablex::{
@@ -52,6 +52,10 @@ fn options(run: &Run) -> RoomOptions {
     }
     if let Some(limit) = run.timeout {
         options = options.timeout(limit);
+    }
+    // It holds for opening the WebSocket, too; that takes 8 s at the most anyway.
+    if let Some(limit) = run.timeout.filter(|limit| *limit < Duration::from_secs(8)) {
+        options = options.connect_timeout(limit);
     }
     if let Some(pem) = &run.root_certificate_pem {
         options = options.root_certificate_pem(pem.clone());

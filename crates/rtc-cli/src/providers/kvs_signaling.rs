@@ -3,6 +3,8 @@
 mod live;
 mod offline;
 
+use std::time::Duration;
+
 use kvs_signaling::{Client, Credentials, Error, NameValue};
 use rtc_core::{Rule, Violation, Violations};
 use serde_json::Value;
@@ -22,6 +24,10 @@ fn client(run: &Run) -> kvs_signaling::Result<Client> {
     )
     .with_session_token(run.credential("session_token", "AWS_SESSION_TOKEN"));
     let mut builder = configure!(Client::builder(credentials), run, "AWS_ENDPOINT_URL");
+    // A time limit holds for opening a WebSocket, too; that takes 5 s at the most anyway.
+    if let Some(limit) = run.timeout.filter(|limit| *limit < Duration::from_secs(5)) {
+        builder = builder.connect_timeout(limit);
+    }
     if let Some(region) = own("region", "AWS_REGION").or_else(|| own("default_region", "AWS_DEFAULT_REGION"))
     {
         builder = builder.region(region);

@@ -1,10 +1,11 @@
-//! One suite of behaviour, run against every store.
+//! The stores of this crate pass the suite of all stores; what only they have.
 
 use std::fs;
 use std::sync::Mutex;
 use std::task::{Poll, Waker};
 use std::time::{Instant, SystemTime};
 
+use super::suite::{Bench, StoreTime};
 use super::*;
 use crate::clock::Clock;
 
@@ -59,8 +60,18 @@ impl Clock for ManualClock {
     }
 }
 
+impl StoreTime for ManualClock {
+    fn now(&self) -> BoxFuture<'_, Duration> {
+        Box::pin(async { self.elapsed() })
+    }
+
+    fn pass(&self, by: Duration) -> BoxFuture<'_, ()> {
+        self.advance(by);
+        Box::pin(async {})
+    }
+}
+
 const TTL: Duration = Duration::from_millis(10_000);
-const NS: Duration = Duration::from_nanos(1);
 
 async fn claimed(store: &SharedStore, key: &str) -> ClaimToken {
     match store.claim(key, TTL).await.unwrap() {
@@ -69,110 +80,9 @@ async fn claimed(store: &SharedStore, key: &str) -> ClaimToken {
     }
 }
 
-/// What every store must do. `other` is a second handle to the same state, as another process has it;
-/// `tick` is the precision of the store's time.
-async fn behaves(store: SharedStore, other: SharedStore, clock: ManualClock, tick: Duration) {
-    exactly_one_wins(&store, &other).await;
-
-    // Expiry: not before its time, not (much) after; the age is known.
-    let token = claimed(&store, "k").await;
-    clock.advance(Duration::from_millis(4_000));
-    let busy = other.peek("k").await.unwrap().unwrap();
-    assert!(busy.since.unwrap().abs_diff(Duration::from_millis(4_000)) <= tick, "{busy:?}");
-    assert!(busy.expires_in.abs_diff(Duration::from_millis(6_000)) <= tick, "{busy:?}");
-    assert_eq!(other.claim("k", TTL).await.unwrap(), busy.into());
-    clock.advance(Duration::from_millis(6_000) - NS);
-    assert!(other.peek("k").await.unwrap().is_some(), "a claim must not end early");
-    clock.advance(NS + tick);
-    assert_eq!(other.peek("k").await.unwrap(), None);
-
-    // The crash of a holder: the next one gets it after the time limit, and the first frees nothing then.
-    let second = claimed(&other, "k").await;
-    assert!(!store.release(&token).await.unwrap());
-    store.abandon(token);
-    assert!(store.peek("k").await.unwrap().is_some());
-    assert!(store.release(&second).await.unwrap());
-    assert!(!store.release(&second).await.unwrap());
-    assert_eq!(store.peek("k").await.unwrap(), None);
-
-    // A token of the same key with another owner, and one of another key.
-    let held = claimed(&store, "k").await;
-    assert!(!store.release(&ClaimToken::new("k")).await.unwrap());
-    assert!(!store.release(&ClaimToken { key: "other".into(), owner: held.owner.clone() }).await.unwrap());
-    // Given up in a Drop: free at once.
-    store.abandon(held);
-    claimed(&other, "k").await;
-
-    // A future that is dropped before it was polled has done nothing.
-    drop(store.claim("cancelled", TTL));
-    drop(store.put("cancelled", Bytes::new(), TTL));
-    assert_eq!(store.peek("cancelled").await.unwrap(), None);
-    assert_eq!(store.get("cancelled").await.unwrap(), None);
-
-    // Values: replaced, expiring, apart from the claims of the same key.
-    store.put("k", Bytes::from_static(b"one\n\0"), TTL).await.unwrap();
-    store.put("k", Bytes::from_static(b"two\n\xff"), TTL).await.unwrap();
-    assert_eq!(other.get("k").await.unwrap().unwrap(), &b"two\n\xff"[..]);
-    store.put("empty", Bytes::new(), Duration::MAX).await.unwrap();
-    clock.advance(TTL + tick);
-    assert_eq!(other.get("k").await.unwrap(), None);
-    assert_eq!(other.get("empty").await.unwrap(), Some(Bytes::new()));
-
-    // Many keys.
-    for i in 0..300 {
-        store.put(&format!("many {i}"), Bytes::from(i.to_string()), TTL).await.unwrap();
-    }
-    for i in 0..300 {
-        assert_eq!(other.get(&format!("many {i}")).await.unwrap().unwrap(), i.to_string());
-    }
-    rates(&store, &other, &clock).await;
-}
-
-async fn exactly_one_wins(store: &SharedStore, other: &SharedStore) {
-    let start = Arc::new(tokio::sync::Barrier::new(1_000));
-    let tasks: Vec<_> = (0..1_000)
-        .map(|i| {
-            let (store, start) = (if i % 2 == 0 { store } else { other }.clone(), start.clone());
-            tokio::spawn(async move {
-                start.wait().await;
-                matches!(store.claim("race", TTL).await.unwrap(), Claim::Claimed(_))
-            })
-        })
-        .collect();
-    let mut wins = 0;
-    for task in tasks {
-        wins += u32::from(task.await.unwrap());
-    }
-    assert_eq!(wins, 1);
-}
-
-async fn rates(store: &SharedStore, other: &SharedStore, clock: &ManualClock) {
-    let ms = Duration::from_millis;
-    let rate = Rate::new(10, Duration::from_secs(1));
-    assert_eq!(store.take("k", rate, 3, 2).await.unwrap(), Taken::Granted);
-    assert_eq!(other.take("k", rate, 3, 1).await.unwrap(), Taken::Granted);
-    assert_eq!(store.take("k", rate, 3, 1).await.unwrap(), Taken::Wait(ms(100)));
-    assert_eq!(store.take("k", rate, 3, 3).await.unwrap(), Taken::Wait(ms(300)));
-    clock.advance(ms(100) - NS);
-    assert_eq!(store.take("k", rate, 3, 1).await.unwrap(), Taken::Wait(NS));
-    clock.advance(NS);
-    assert_eq!(other.take("k", rate, 3, 1).await.unwrap(), Taken::Granted);
-    assert_eq!(store.take("k", rate, 3, 1).await.unwrap(), Taken::Wait(ms(100)));
-    clock.advance(ms(3_600_000));
-    assert_eq!(store.take("k", rate, 3, 0).await.unwrap(), Taken::Granted);
-    assert_eq!(store.take("k", rate, 3, 3).await.unwrap(), Taken::Granted);
-    assert_eq!(store.take("k", rate, 3, 1).await.unwrap(), Taken::Wait(ms(100)));
-    let error = store.take("k", rate, 3, 4).await.unwrap_err().to_string();
-    assert_eq!(error, "4 permits were asked for at once, but the burst is 3: raise the burst or take fewer");
-    // The edges: no burst, no count, no limit.
-    assert_eq!(store.take("zero", Rate::new(0, ms(50)), 0, 1).await.unwrap(), Taken::Granted);
-    assert_eq!(store.take("zero", Rate::new(0, ms(50)), 0, 1).await.unwrap(), Taken::Wait(ms(50)));
-    for _ in 0..5 {
-        assert_eq!(store.take("free", Rate::per_second(u32::MAX), 1, 1).await.unwrap(), Taken::Granted);
-        clock.advance(NS);
-        assert_eq!(store.take("none", Rate::new(1, Duration::ZERO), 1, 1).await.unwrap(), Taken::Granted);
-    }
-    assert_eq!(store.take("never", Rate::new(1, Duration::MAX), u32::MAX, 1).await.unwrap(), Taken::Granted);
+async fn behaves(store: SharedStore, other: SharedStore, time: ManualClock, tick: Duration) {
+    let (interval, pause) = (Duration::from_millis(100), Duration::from_secs(3_600));
+    Bench { store, other, time, tick, ttl: TTL, interval, pause, patience: 1 }.run().await;
 }
 
 fn file_store(dir: &tempfile::TempDir, clock: &ManualClock) -> FileStore {

@@ -33,9 +33,9 @@ pub(super) async fn join(hub: &Arc<Hub>, connect: Value) -> Result<Seat, Refusal
     let channel_id = agreed.text("channel_id").unwrap_or_default();
     let profile = agreed.profile(&id, &settings);
     let mut offer = agreed.offer(&id, &settings, &profile);
-    let (inbox, session_id) = hub.seat(&channel_id, &id, profile);
+    let (inbox, session_id, generation) = hub.seat(&channel_id, &id, profile);
     offer.insert("session_id".into(), session_id.into());
-    Ok(Seat { connection_id: id, offer, inbox })
+    Ok(Seat { connection_id: id, offer, inbox, generation })
 }
 
 /// The members of a message of type connect that keeps to the rules. What a real server says to others is not

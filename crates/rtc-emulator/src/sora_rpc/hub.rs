@@ -57,6 +57,8 @@ pub(crate) struct Seat {
     /// The offer without its `sdp`.
     pub(crate) offer: Map<String, Value>,
     pub(crate) inbox: Inbox,
+    /// How often the world had begun anew by then: ids may come again afterwards.
+    pub(crate) generation: u64,
 }
 
 /// Why a connection may not come in.
@@ -78,6 +80,7 @@ pub(super) struct Data {
     pub(super) settings: Settings,
     pub(super) channels: BTreeMap<String, Channel>,
     pub(super) deliveries: VecDeque<Delivery>,
+    pub(super) generation: u64,
 }
 
 impl Data {
@@ -124,14 +127,15 @@ impl Hub {
     }
 
     /// Takes a connection into its channel.
-    pub(super) fn seat(&self, channel_id: &str, id: &str, profile: Profile) -> (Inbox, String) {
+    pub(super) fn seat(&self, channel_id: &str, id: &str, profile: Profile) -> (Inbox, String, u64) {
         let (events, inbox) = mpsc::channel(INBOX);
         let (session_id, now) = (self.new_id(), self.now());
         let mut data = self.lock();
         let channel = data.channels.entry(channel_id.to_owned());
         let channel = channel.or_insert_with(|| Channel::new(session_id, now));
         channel.members.insert(id.to_owned(), Member::new(profile, events));
-        (inbox, channel.session.id.clone())
+        let session_id = channel.session.id.clone();
+        (inbox, session_id, data.generation)
     }
 
     /// Takes in one JSON-RPC message of a connection. What follows the answer comes through the inbox.

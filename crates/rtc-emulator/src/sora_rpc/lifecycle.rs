@@ -124,9 +124,12 @@ impl Hub {
         found
     }
 
-    /// A connection has ended, for this reason.
-    pub(crate) fn leave(&self, id: &str, reason: &str) {
-        self.part(id, Parting { reason, api_reason: None });
+    /// A connection has ended, for this reason. One from before the last reset is gone already, and its id may be
+    /// another one's now.
+    pub(crate) fn leave(&self, id: &str, generation: u64, reason: &str) {
+        if self.lock().generation == generation {
+            self.part(id, Parting { reason, api_reason: None });
+        }
     }
 
     fn part(&self, id: &str, parting: Parting<'_>) {
@@ -227,7 +230,11 @@ impl Hub {
 
     /// Ends everything without a word to the webhooks.
     pub(super) fn reset(&self) {
-        let data = std::mem::take(&mut *self.lock());
+        let data = {
+            let mut data = self.lock();
+            let generation = data.generation + 1;
+            std::mem::replace(&mut *data, Data { generation, ..Data::default() })
+        };
         for mut member in data.channels.into_values().flat_map(|channel| channel.members.into_values()) {
             member.tell(Event::Close { code: 1000, reason: "DISCONNECTED-API".into() });
         }

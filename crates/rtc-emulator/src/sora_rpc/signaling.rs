@@ -139,6 +139,7 @@ struct Connection {
     shared: Arc<Shared>,
     hub: Arc<Hub>,
     id: String,
+    generation: u64,
     inbox: Inbox,
     wire: Wire,
     link: Link,
@@ -168,12 +169,12 @@ impl Connection {
     /// Makes the connection and sends the offer.
     async fn new(entry: Entry, wire: Wire, seat: Seat) -> Result<Self, (Wire, End)> {
         let Entry { shared, hub, address } = entry;
-        let Seat { connection_id: id, mut offer, inbox } = seat;
+        let Seat { connection_id: id, mut offer, inbox, generation } = seat;
         let data_channels = list(&offer);
         let (link, sdp) = match Link::open(address, &data_channels).await {
             Ok(opened) => opened,
             Err(_) => {
-                hub.leave(&id, "INTERNAL-ERROR");
+                hub.leave(&id, generation, "INTERNAL-ERROR");
                 return Err((wire, End::failed("INTERNAL-ERROR")));
             }
         };
@@ -190,6 +191,7 @@ impl Connection {
             shared,
             hub,
             id,
+            generation,
             inbox,
             wire,
             link,
@@ -422,7 +424,7 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.hub.leave(&self.id, "CONNECTION-LOST");
+        self.hub.leave(&self.id, self.generation, "CONNECTION-LOST");
     }
 }
 

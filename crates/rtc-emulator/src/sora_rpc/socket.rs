@@ -66,8 +66,8 @@ pub(super) fn accept(hub: &Arc<Hub>, mut exchange: Exchange) -> Result<Response<
     let (response, upgrade) = upgrade(&mut exchange)?;
     let connection_id = hub.new_id();
     let profile = Profile::of_rpc(&connection_id, rpc_methods.clone());
-    let (inbox, _) = hub.seat(&channel_id, &connection_id, profile);
-    let connection = Connection { hub: Arc::clone(hub), channel_id, connection_id, compress };
+    let (inbox, _, generation) = hub.seat(&channel_id, &connection_id, profile);
+    let connection = Connection { hub: Arc::clone(hub), channel_id, connection_id, generation, compress };
     hub.connected(&connection.connection_id);
     hub.shared.spawn(connection.serve(upgrade, inbox, rpc_methods));
     Ok(response)
@@ -78,6 +78,7 @@ struct Connection {
     hub: Arc<Hub>,
     channel_id: String,
     connection_id: String,
+    generation: u64,
     /// Whether binary frames are zlib streams.
     compress: bool,
 }
@@ -143,6 +144,6 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.hub.leave(&self.connection_id, "WEBSOCKET-ONCLOSE");
+        self.hub.leave(&self.connection_id, self.generation, "WEBSOCKET-ONCLOSE");
     }
 }

@@ -27,6 +27,8 @@ const GATHER: Duration = Duration::from_secs(10);
 impl Task {
     /// Does what signaling asks for, until it asks for nothing.
     pub(super) fn follow(&mut self) {
+        let counters = self.signaling.counters();
+        self.know(|known| known.counters = counters);
         loop {
             self.transmit();
             if self.over.is_some() {
@@ -168,7 +170,7 @@ impl Task {
         client.set_open(false);
         self.lane = Some(end);
         self.driver = Some(Box::pin(driver));
-        let known = Known { client, offer: Arc::new(offer.clone()) };
+        let known = Known { client, offer: Arc::new(offer.clone()), counters: self.signaling.counters() };
         match self.known.is_some() {
             true => self.know(|slot| *slot = known),
             false => self.known = Some(Arc::new(Mutex::new(known))),

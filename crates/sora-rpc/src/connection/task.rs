@@ -20,7 +20,7 @@ use crate::client::Client;
 use crate::error::{Error, Result, Stage};
 use crate::model::Offer;
 use crate::options::ClientOptions;
-use crate::signaling::{End, Signaling};
+use crate::signaling::{Counters, End, Signaling};
 
 /// The label of the data channel that the client speaks over.
 pub(super) const RPC: &str = "rpc";
@@ -45,6 +45,7 @@ pub(super) struct Settings {
 pub(super) struct Known {
     pub(super) client: Client,
     pub(super) offer: Arc<Offer>,
+    pub(super) counters: Counters,
 }
 
 /// How far a connection is.

@@ -38,6 +38,9 @@ pub(super) async fn websocket(run: &Run) -> std::result::Result<Line, Outcome> {
     let needed = || Outcome::usage("endpoint", "give the WebSocket URL of the RPC, or set SORA_RPC_URL");
     let url = run.base("SORA_RPC_URL").ok_or_else(needed)?;
     let mut options = options(run);
+    if let Some(limit) = run.timeout {
+        options = options.connect_timeout(limit);
+    }
     if let Some(clock) = &run.clock {
         options = options.clock(clock.clone());
     }

@@ -33,7 +33,7 @@ impl Wire {
 impl Connection {
     /// Takes the connection out at once, and sees the client off.
     pub(super) async fn finish(mut self, end: End) {
-        self.hub.leave(&self.id, reason(&end));
+        self.hub.leave(&self.id, self.generation, reason(&end));
         let wire = std::mem::take(&mut self.wire);
         if let (End::Closed { code, reason }, true) = (&end, self.switched) {
             self.tell("signaling", &json!({ "type": "close", "code": code, "reason": reason })).await;
