@@ -2,7 +2,6 @@
 //! reconnects, or as many as `--reconnects N` says, and for as long as `--minutes N` says. Own harness, so that its table is seen.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::error::Error;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +12,10 @@ use kvs_signaling::{Client, Credentials, Peer, SendIceCandidate, SendOffer};
 use rtc_core::RetryPolicy;
 use rtc_emulator::Emulator;
 
-type Failed = Box<dyn Error + Send + Sync>;
+#[path = "soak_goal.rs"]
+mod soak_goal;
+
+use soak_goal::{Failed, Goal};
 
 /// The viewers beside the master.
 const VIEWERS: [&str; 3] = ["viewer-a", "viewer-b", "viewer-c"];
@@ -23,55 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(40);
 
 fn main() -> ExitCode {
-    let goal = match Goal::from_args() {
-        Ok(goal) => goal,
-        Err(message) => {
-            eprintln!("{message}");
-            return ExitCode::from(2);
-        }
-    };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("the runtime cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    match runtime.block_on(soak(&goal)) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => {
-            println!("FAILED {error}");
-            println!("0 passed, 1 failed");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// How long it goes on: until both are reached.
-struct Goal {
-    reconnects: u64,
-    time: Duration,
-}
-
-impl Goal {
-    /// `--reconnects N`, `--minutes N`; what the test runner itself passes on is not looked at.
-    fn from_args() -> Result<Self, String> {
-        let mut goal = Self { reconnects: 50, time: Duration::ZERO };
-        let mut args = std::env::args().skip(1);
-        while let Some(arg) = args.next() {
-            let mut number = || args.next().and_then(|text| text.parse().ok());
-            match arg.as_str() {
-                "--reconnects" => goal.reconnects = number().ok_or("--reconnects needs a number")?,
-                "--minutes" => {
-                    let minutes: u64 = number().ok_or("--minutes needs a number")?;
-                    goal.time = Duration::from_secs(minutes.saturating_mul(60));
-                }
-                _ => {}
-            }
-        }
-        Ok(goal)
-    }
+    soak_goal::run("--reconnects", 50, soak)
 }
 
 /// What has happened, over all clients.
@@ -139,7 +93,7 @@ async fn soak(goal: &Goal) -> Result<usize, Failed> {
     let mut faults: BTreeMap<&str, u64> = BTreeMap::new();
     let first = handles.len() as u64;
     let mut seed = Seed(0x5eed);
-    while Tally::get(&tally.connected) < first + goal.reconnects || started.elapsed() < goal.time {
+    while Tally::get(&tally.connected) < first + goal.count || started.elapsed() < goal.time {
         let next = Tally::get(&tally.connected) + 1;
         let whom = VIEWERS.iter().copied().map(Some).chain([None]).nth(seed.below(4));
         // None are all peers at once.

@@ -8,10 +8,11 @@
 
 mod ledger;
 mod process;
+#[path = "../soak_goal.rs"]
+mod soak_goal;
 mod traffic;
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,9 +21,8 @@ use std::time::{Duration, Instant};
 use ledger::Ledger;
 use rtc_emulator::{Action, DropWhen, Emulator, Fault, RetryAfter};
 use serde_json::Value;
+use soak_goal::{Failed, Goal};
 use traffic::{End, World};
-
-type Failed = Box<dyn Error + Send + Sync>;
 
 /// Calls of a round, and how many of them are under way at once.
 const ROUND: u64 = 2_000;
@@ -33,56 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const MAY_GROW_KIB: u64 = 32 << 10;
 
 fn main() -> ExitCode {
-    let goal = match Goal::from_args() {
-        Ok(goal) => goal,
-        Err(message) => {
-            // Apart from the table, which is kept.
-            eprintln!("{message}");
-            return ExitCode::from(2);
-        }
-    };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("the runtime cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    match runtime.block_on(soak(&goal)) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::FAILURE,
-        Err(error) => {
-            println!("FAILED {error}");
-            println!("0 passed, 1 failed");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// How long it goes on: until both are reached.
-struct Goal {
-    calls: u64,
-    time: Duration,
-}
-
-impl Goal {
-    /// `--calls N`, `--minutes N`; what the test runner itself passes on is not looked at.
-    fn from_args() -> Result<Self, String> {
-        let mut goal = Self { calls: 2 * ROUND, time: Duration::ZERO };
-        let mut args = std::env::args().skip(1);
-        while let Some(arg) = args.next() {
-            let mut number = || args.next().and_then(|text| text.parse::<u64>().ok());
-            match arg.as_str() {
-                "--calls" => goal.calls = number().ok_or("--calls needs a number")?,
-                "--minutes" => {
-                    let minutes = number().ok_or("--minutes needs a number")?;
-                    goal.time = Duration::from_secs(minutes.saturating_mul(60));
-                }
-                _ => {}
-            }
-        }
-        Ok(goal)
-    }
+    soak_goal::run("--calls", 2 * ROUND, soak)
 }
 
 async fn soak(goal: &Goal) -> Result<usize, Failed> {
@@ -94,7 +45,7 @@ async fn soak(goal: &Goal) -> Result<usize, Failed> {
     let mut ledger = Ledger::default();
     let (mut rounds, mut memory) = (0, None);
     let started = Instant::now();
-    while rounds * ROUND < goal.calls || started.elapsed() < goal.time {
+    while rounds * ROUND < goal.count || started.elapsed() < goal.time {
         round(&world, &emulator, rounds, &mut ledger).await?;
         rounds += 1;
         // The first one fills pools and caches, which are to stay.

@@ -192,17 +192,6 @@ impl ClientOptions {
         self
     }
 
-    /// Shows this certificate to servers that ask for one: chain and key as one PEM.
-    pub fn client_identity_pem(mut self, pem: impl Into<rtc_core::Secret>) -> Self {
-        self.config.client_identity = Some(pem.into());
-        self
-    }
-
-    /// Adds a header to the handshake.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<rtc_core::Secret>) -> Self {
-        self.config.headers.push((name.into(), value.into()));
-        self
-    }
-
+    rtc_core::identity_setters!();
     rtc_core::socket_setters!();
 }

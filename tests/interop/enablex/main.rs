@@ -21,6 +21,8 @@ use serde_json::Value;
 mod catalog;
 mod clients;
 mod commands;
+#[path = "../found.rs"]
+mod found;
 mod frames;
 mod guards;
 #[path = "../mediasfu/node.rs"]
@@ -32,35 +34,8 @@ mod replay;
 mod scene;
 mod server;
 
+use found::Found;
 use node::Drivers;
-
-/// Everything found.
-#[derive(Default)]
-struct Found {
-    passed: usize,
-    failed: usize,
-    skipped: usize,
-}
-
-impl Found {
-    fn check(&mut self, what: &str, result: Result<(), String>) {
-        match result {
-            Ok(()) => {
-                self.passed += 1;
-                println!("  {what}");
-            }
-            Err(error) => {
-                self.failed += 1;
-                println!("FAILED {what}: {error}");
-            }
-        }
-    }
-
-    fn skip(&mut self, what: &str) {
-        self.skipped += 1;
-        println!("skipped: {what}");
-    }
-}
 
 /// Nothing, or what is the matter.
 fn same(what: &str, is: &Value, wanted: &Value) -> Result<(), String> {

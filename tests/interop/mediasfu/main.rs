@@ -13,42 +13,15 @@ use std::process::ExitCode;
 use rtc_tests::case::workspace;
 
 mod clients;
+#[path = "../found.rs"]
+mod found;
 mod meeting;
 mod node;
 mod replay;
 mod server;
 
+use found::Found;
 use node::Drivers;
-
-/// Everything found.
-#[derive(Default)]
-struct Found {
-    passed: usize,
-    failed: usize,
-    skipped: usize,
-}
-
-impl Found {
-    fn check(&mut self, what: &str, result: Result<(), String>) {
-        match result {
-            Ok(()) => {
-                self.passed += 1;
-                println!("  {what}");
-            }
-            Err(error) => self.fail(&format!("{what}: {error}")),
-        }
-    }
-
-    fn fail(&mut self, what: &str) {
-        self.failed += 1;
-        println!("FAILED {what}");
-    }
-
-    fn skip(&mut self, what: &str) {
-        self.skipped += 1;
-        println!("skipped: {what}");
-    }
-}
 
 fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {

@@ -19,6 +19,8 @@ use rtc_tests::case::workspace;
 
 mod drivers;
 mod fixture;
+#[path = "../found.rs"]
+mod found;
 mod messages;
 #[path = "../mediasfu/node.rs"]
 #[allow(dead_code, reason = "shared with the suite of another provider")]
@@ -29,33 +31,7 @@ mod sdk;
 mod table;
 mod vendor;
 
-/// Everything found.
-#[derive(Default)]
-struct Found {
-    passed: usize,
-    failed: usize,
-    skipped: usize,
-}
-
-impl Found {
-    fn check(&mut self, what: &str, result: Result<(), String>) {
-        match result {
-            Ok(()) => {
-                self.passed += 1;
-                println!("  {what}");
-            }
-            Err(error) => {
-                self.failed += 1;
-                println!("FAILED {what}: {error}");
-            }
-        }
-    }
-
-    fn skip(&mut self, what: &str) {
-        self.skipped += 1;
-        println!("skipped: {what}");
-    }
-}
+use found::Found;
 
 fn main() -> ExitCode {
     let told = |wanted: &str| std::env::args().any(|argument| argument == wanted);

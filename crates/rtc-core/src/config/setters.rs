@@ -88,6 +88,28 @@ macro_rules! socket_setters {
     };
 }
 
+/// The setters of what identifies the user besides credentials, for a struct with a field `config`. Used inside its `impl`
+/// block.
+#[macro_export]
+macro_rules! identity_setters {
+    () => {
+        /// Shows this certificate to servers that ask for one: chain and key as one PEM.
+        #[must_use]
+        pub fn client_identity_pem(mut self, pem: impl Into<$crate::Secret>) -> Self {
+            self.config.client_identity = Some(pem.into());
+            self
+        }
+
+        /// Adds a header to every request and to the handshake of every WebSocket (one that the operation sets itself
+        /// wins).
+        #[must_use]
+        pub fn header(mut self, name: impl Into<String>, value: impl Into<$crate::Secret>) -> Self {
+            self.config.headers.push((name.into(), value.into()));
+            self
+        }
+    };
+}
+
 /// The setters of [`ClientConfig`](crate::ClientConfig) for a builder with a field `config`. Used inside its `impl` block.
 #[macro_export]
 macro_rules! config_setters {
@@ -149,12 +171,7 @@ macro_rules! config_setters {
             self
         }
 
-        /// Shows this certificate to servers that ask for one: chain and key as one PEM.
-        #[must_use]
-        pub fn client_identity_pem(mut self, pem: impl Into<$crate::Secret>) -> Self {
-            self.config.client_identity = Some(pem.into());
-            self
-        }
+        $crate::identity_setters!();
 
         /// Uses this proxy; an empty text means none at all. Unset: as the environment says.
         /// Loopback addresses are never reached through a proxy.
@@ -168,13 +185,6 @@ macro_rules! config_setters {
         #[must_use]
         pub fn application(mut self, name: impl Into<String>) -> Self {
             self.config.application = Some(name.into());
-            self
-        }
-
-        /// Adds a header to every request (one that the operation sets itself wins).
-        #[must_use]
-        pub fn header(mut self, name: impl Into<String>, value: impl Into<$crate::Secret>) -> Self {
-            self.config.headers.push((name.into(), value.into()));
             self
         }
 

@@ -177,24 +177,13 @@ impl ConnectionBuilder {
         self
     }
 
-    /// Shows this certificate to servers that ask for one: chain and key as one PEM.
-    pub fn client_identity_pem(mut self, pem: impl Into<rtc_core::Secret>) -> Self {
-        self.config.client_identity = Some(pem.into());
-        self
-    }
-
-    /// Adds a header to the handshake of the WebSocket.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<rtc_core::Secret>) -> Self {
-        self.config.headers.push((name.into(), value.into()));
-        self
-    }
-
     /// Sets the clock that all limits, and the timers of ICE, DTLS and SCTP, go by.
     pub fn clock(mut self, clock: impl rtc_core::Clock) -> Self {
         self.config.set_clock(clock);
         self
     }
 
+    rtc_core::identity_setters!();
     rtc_core::socket_setters!();
 
     /// Connects: signaling, ICE, DTLS, SCTP, until all data channels of the offer are open and signaling goes over them.
