@@ -34,6 +34,8 @@ pub(crate) struct Ledger {
     pub(crate) twice: u64,
     pub(crate) unasked: u64,
     pub(crate) leaks: u64,
+    /// What was found, in words.
+    pub(crate) findings: Vec<String>,
 }
 
 impl Ledger {
@@ -52,7 +54,7 @@ impl Ledger {
         for entry in &log {
             if let Some(secret) = tells(entry) {
                 self.leaks += 1;
-                println!("told in the log: {secret} by {:?}", entry.operation);
+                self.findings.push(format!("told in the log: {secret} by {:?}", entry.operation));
             }
             if let Some(mark) = entry.body.as_deref().and_then(mark) {
                 seen.entry(mark).or_default().push(entry);
@@ -67,7 +69,7 @@ impl Ledger {
             let text = end.error.as_ref().map_or("", |error| error.text.as_str());
             if let Some(secret) = SECRETS.iter().find(|secret| text.contains(**secret)) {
                 self.leaks += 1;
-                println!("told by an error: {secret} by {}", end.provider);
+                self.findings.push(format!("told by an error: {secret} by {}", end.provider));
             }
             let Some(mark) = &end.mark else { continue };
             let requests = seen.get(mark.as_str()).map_or(&[][..], Vec::as_slice);
@@ -78,10 +80,8 @@ impl Ledger {
             };
             if twice {
                 self.twice += 1;
-                println!(
-                    "sent twice: {mark}: {:?}",
-                    requests.iter().map(|e| (e.status, &e.fault)).collect::<Vec<_>>()
-                );
+                let requests: Vec<_> = requests.iter().map(|entry| (entry.status, &entry.fault)).collect();
+                self.findings.push(format!("sent twice: {mark}: {requests:?}"));
             }
         }
         // Calls over a WebSocket are counted at both ends: as many came as went.

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ledger::Ledger;
-use rtc_emulator::{Action, DropWhen, Emulator, Fault, RetryAfter};
+use rtc_emulator::{Action, DropWhen, Emulator, Fault, RetryAfter, credentials as known};
 use serde_json::Value;
 use soak_goal::{Failed, Goal};
 use traffic::{End, World};
@@ -42,6 +42,7 @@ async fn soak(goal: &Goal) -> Result<usize, Failed> {
     let metrics = tokio::runtime::Handle::current().metrics();
     let (tasks, sockets) = (metrics.num_alive_tasks(), process::sockets());
     let world = Arc::new(World::new(&emulator)?);
+    let alert = would_be_seen(&world, &emulator).await?;
     let mut ledger = Ledger::default();
     let (mut rounds, mut memory) = (0, None);
     let started = Instant::now();
@@ -65,6 +66,7 @@ async fn soak(goal: &Goal) -> Result<usize, Failed> {
     let gone = until(|| metrics.num_alive_tasks() <= tasks && process::sockets() <= sockets).await;
     let left = (metrics.num_alive_tasks().saturating_sub(tasks), process::sockets());
 
+    ledger.findings.iter().for_each(|finding| println!("{finding}"));
     println!("{:<40} {:>12}", "what", "number");
     let row = |what: &str, number: &str| println!("{what:<40} {number:>12}");
     row("calls", &ledger.calls().to_string());
@@ -80,6 +82,7 @@ async fn soak(goal: &Goal) -> Result<usize, Failed> {
     let grown = memory_after.zip(memory).map_or(0, |(after, before)| after.saturating_sub(before));
     let faulty = ledger.faults.values().sum::<u64>() * 100 / ledger.requests.max(1);
     Ok(report(&[
+        ("what is done on purpose is found", alert == [8, 1, 1], alert.iter().sum()),
         ("no call is stuck", ledger.stuck == 0, ledger.stuck),
         ("no call is lost", ledger.lost == 0, ledger.lost),
         ("nothing is sent twice that may not be", ledger.twice == 0, ledger.twice),
@@ -89,6 +92,28 @@ async fn soak(goal: &Goal) -> Result<usize, Failed> {
         ("memory is flat", grown <= MAY_GROW_KIB, grown),
         ("no task and no socket is left", gone.is_some(), left.0 as u64),
     ]))
+}
+
+/// Does on purpose what must not happen, and gives what the accounts show of it: each of the calls with a mark made twice,
+/// an error that tells a secret, a success that nobody asked for.
+async fn would_be_seen(world: &World, emulator: &Emulator) -> Result<[u64; 3], Failed> {
+    let scene = world.prepare(emulator).await?;
+    emulator.clear_log();
+    let mut ends = Vec::new();
+    for number in [0, 2, 3, 5, 8, 9, 11] {
+        world.call(&scene, number).await;
+        ends.push(world.call(&scene, number).await);
+    }
+    // A call over a WebSocket that its member does not know of.
+    world.call(&scene, 13).await;
+    scene.forget_one_call();
+    ends.push(End::telling("any", known::ENABLEX_APP_KEY));
+    ends.push(End::unasked("sk99999999"));
+    let mut ledger = Ledger::default();
+    ledger.book(&ends, emulator, &scene);
+    scene.leave();
+    emulator.reset();
+    Ok([ledger.twice, ledger.leaks, ledger.unasked])
 }
 
 /// Tells what holds and how often it did not; gives the number of what does not.

@@ -79,6 +79,18 @@ impl End {
     }
 }
 
+/// Ends that must not be, to see that they are found.
+impl End {
+    pub(crate) fn telling(provider: &'static str, secret: &str) -> Self {
+        let error = Some(Told { kind: "any".into(), text: format!("refused: {secret}") });
+        Self { provider, mark: None, replay: Replay::Never, error, stuck: false }
+    }
+
+    pub(crate) fn unasked(mark: &str) -> Self {
+        Self { provider: "any", mark: Some(mark.into()), replay: Replay::Never, error: None, stuck: false }
+    }
+}
+
 /// One client of each, for the whole soak.
 pub(crate) struct World {
     opentok: opentok::Client,
@@ -207,6 +219,13 @@ impl Scene {
         member.calls.fetch_add(1, Ordering::Relaxed);
         let request = PutSignalingNotifyMetadata::new(json!({ "mark": mark }));
         End::new("sora-rpc over WebSocket", member.client.put_signaling_notify_metadata(request).await)
+    }
+
+    /// As if a call over a WebSocket had not been made.
+    pub(crate) fn forget_one_call(&self) {
+        if let Some(member) = self.members.first() {
+            member.calls.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// Calls that came in and calls that went out, by connection.

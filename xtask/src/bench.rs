@@ -6,7 +6,7 @@ use std::time::Instant;
 use xshell::{Shell, cmd};
 
 use crate::ci::{has, shell};
-use crate::interop;
+use crate::{interop, page};
 
 /// Those of the workspace.
 const OWN: &[&str] = &[
@@ -48,7 +48,11 @@ pub fn run(root: &Path, name: Option<&str>) -> Result<(), String> {
             interop::install_packages(&sh, root);
         }
         let arguments = ["bench", "--locked", "-p", "rtc-bench", "--bench", bench];
-        on_one_core(&sh, Path::new("cargo"), &arguments)?;
+        let told = on_one_core(&sh, Path::new("cargo"), &arguments)?;
+        let command = format!("cargo xtask bench {bench}");
+        if page::has_section(&sh, &command) {
+            page::keep(&sh, &command, &page::fenced(&told))?;
+        }
     }
     for bench in AWS.iter().filter(wanted) {
         let manifest = "tests/bench/aws/Cargo.toml";
@@ -60,15 +64,18 @@ pub fn run(root: &Path, name: Option<&str>) -> Result<(), String> {
     Ok(())
 }
 
-/// On one core client and server take turns, and the figures do not depend on where they happened to run.
-fn on_one_core(sh: &Shell, program: &Path, arguments: &[&str]) -> Result<(), String> {
-    if has(sh, "taskset") {
-        cmd!(sh, "taskset -c 0 {program} {arguments...}").run()
+/// On one core client and server take turns, and the figures do not depend on where they happened to run. Gives what was
+/// told.
+fn on_one_core(sh: &Shell, program: &Path, arguments: &[&str]) -> Result<String, String> {
+    let told = if has(sh, "taskset") {
+        cmd!(sh, "taskset -c 0 {program} {arguments...}").read()
     } else {
         println!("skipped: needs taskset to pin the benchmark to one core; the ratios will scatter");
-        cmd!(sh, "{program} {arguments...}").run()
-    }
-    .map_err(|e| e.to_string())
+        cmd!(sh, "{program} {arguments...}").read()
+    };
+    let told = told.map_err(|e| e.to_string())?;
+    println!("{told}");
+    Ok(told)
 }
 
 /// The CPU time of a clean debug build of one and the same program on our crate and on the official one.

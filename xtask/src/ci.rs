@@ -125,11 +125,41 @@ pub fn run(root: &Path, options: Options) -> Result<(), String> {
         let others: Vec<&str> = clients.iter().map(String::as_str).skip(4).collect();
         done(cmd!(sh, "cargo hack check --locked {depth...} {others...}").run())
     });
+    report.step("rtc-redis on Valkey", || valkey(&sh));
     report.step("fuzz, in short", || fuzz::run(root, None, FUZZ_SECONDS).map(|()| true));
     if options.full {
+        report.step("oldest Rust", || oldest_rust(&sh, &clients));
         report.step("kvs-signaling-aws-config", || aws_config(&sh));
     }
     report.close()
+}
+
+/// The clients on the version that their manifests promise.
+fn oldest_rust(sh: &Shell, clients: &[String]) -> Result<bool, String> {
+    let manifest = sh.read_file("Cargo.toml").map_err(|e| e.to_string())?;
+    let promised = manifest.lines().find_map(|line| line.strip_prefix("rust-version = "));
+    let oldest = format!("{}.0", promised.unwrap_or_default().trim_matches('"'));
+    let toolchain = format!("+{oldest}");
+    if cmd!(sh, "cargo {toolchain} --version").quiet().ignore_stdout().ignore_stderr().run().is_err() {
+        println!("skipped: needs Rust {oldest} (rustup toolchain install {oldest} --profile minimal)");
+        return Ok(false);
+    }
+    // Apart: what another compiler has built is of no use to the other steps.
+    let run =
+        cmd!(sh, "cargo {toolchain} check --locked --target-dir target/oldest {clients...} --all-features");
+    run.run().map(|()| true).map_err(|e| e.to_string())
+}
+
+/// The tests just ran on Redis. Without those over TLS: not every build of Valkey has it.
+fn valkey(sh: &Shell) -> Result<bool, String> {
+    let server = "valkey-server";
+    if !has(sh, server) {
+        println!("skipped: no {server} on the PATH");
+        return Ok(false);
+    }
+    let tests = ["--test", "suite", "--test", "faults", "--test", "cluster", "--test", "sentinel"];
+    let run = cmd!(sh, "cargo test --locked -p rtc-redis --all-features {tests...}");
+    run.env("RTC_REDIS_SERVER", server).run().map(|()| true).map_err(|e| e.to_string())
 }
 
 /// The crate with a workspace of its own: nothing else here builds the AWS crates.

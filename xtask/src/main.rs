@@ -9,6 +9,7 @@ mod codegen;
 mod faults;
 mod fuzz;
 mod interop;
+mod page;
 mod release;
 mod soak;
 
@@ -21,6 +22,7 @@ const USAGE: &str = "usage: cargo xtask <command>
   fuzz [TARGET] [--seconds N] every decoder under libFuzzer, 60 s each unless told
   interop [NAME] [--bless]    the vendors' SDKs against the emulator (opentok, kvs, mediasfu, enablex, sora,
                               sora-browser; kvs-rust only by name); --bless rewrites the tables of differences
+  reliability                 all of the above whose figures are in RELIABILITY.md, and the soak: renews the page
   soak [--minutes N]          a million calls of all providers with 5 % faults, and the signaling client of Kinesis
                               Video Streams over 1,000 connections that break; or N minutes of each
   release --dry-run           package every publishable crate in dependency order
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         ["interop"] => interop::run(&root, None, false),
         ["interop", name, "--bless"] => interop::run(&root, Some(name), true),
         ["interop", name] => interop::run(&root, Some(name), false),
+        ["reliability"] => page::renew(&root),
         ["soak"] => soak::run(&root, None),
         ["soak", "--minutes", minutes] => soak::run(&root, Some(minutes)),
         ["release", "--dry-run"] => release::dry_run(&root),

@@ -2,14 +2,10 @@
 
 use std::path::Path;
 
-use xshell::{Shell, cmd};
+use xshell::cmd;
 
 use crate::ci::shell;
-
-/// Where the figures of a million calls are, and between which lines.
-const PAGE: &str = "RELIABILITY.md";
-const BEGIN: &str = "<!-- cargo xtask soak: begin -->";
-const END: &str = "<!-- cargo xtask soak: end -->";
+use crate::page;
 
 /// Mixed traffic over all five providers: a million calls, or as many as go into `minutes`; then the signaling client of
 /// Kinesis Video Streams: 1,000 reconnects, and as many more as `minutes` allow.
@@ -26,7 +22,7 @@ pub fn run(root: &Path, minutes: Option<&str>) -> Result<(), String> {
     let told = run.ignore_status().read().map_err(|e| e.to_string())?;
     println!("{told}");
     if minutes.is_none() {
-        keep(&sh, told.trim())?;
+        page::keep(&sh, "cargo xtask soak", &page::fenced(&told))?;
     }
     if !told.trim().ends_with(" 0 failed") {
         return Err("the soak of mixed traffic failed".into());
@@ -34,13 +30,4 @@ pub fn run(root: &Path, minutes: Option<&str>) -> Result<(), String> {
     cmd!(sh, "cargo test --locked -p rtc-tests --test soak_kvs -- --reconnects 1000 {longer...}")
         .run()
         .map_err(|e| e.to_string())
-}
-
-/// Puts the figures into the page, failures included: it is what was found.
-fn keep(sh: &Shell, told: &str) -> Result<(), String> {
-    let page = sh.read_file(PAGE).map_err(|e| e.to_string())?;
-    let (before, rest) = page.split_once(BEGIN).ok_or_else(|| format!("{PAGE} has no line {BEGIN}"))?;
-    let (_, after) = rest.split_once(END).ok_or_else(|| format!("{PAGE} has no line {END}"))?;
-    let page = format!("{before}{BEGIN}\n```text\n{told}\n```\n{END}{after}");
-    sh.write_file(PAGE, page).map_err(|e| e.to_string())
 }

@@ -35,7 +35,7 @@ fn sentinel(master: &Server, port: u16) -> Sentinel {
         .unwrap();
     writeln!(file, "sentinel down-after-milliseconds mymaster 500\nsentinel failover-timeout mymaster 2000")
         .unwrap();
-    let mut command = Command::new("redis-server");
+    let mut command = Command::new(server::program());
     command.arg(path).arg("--sentinel").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     Sentinel(command.spawn().unwrap())
 }

@@ -1,5 +1,5 @@
-//! A real `redis-server` on a free loopback port, with a folder of its own. Where none is installed, the tests say so
-//! on standard error and end.
+//! A real `redis-server` on a free loopback port, with a folder of its own; `RTC_REDIS_SERVER` names another program, such
+//! as `valkey-server`. Where it is not installed, the tests say so on standard error and end.
 
 #![allow(
     dead_code,
@@ -42,30 +42,37 @@ macro_rules! server_or_skip {
     };
 }
 
-fn program() -> Option<&'static str> {
-    let found = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_ok();
+pub(crate) fn program() -> String {
+    std::env::var("RTC_REDIS_SERVER").unwrap_or_else(|_| "redis-server".into())
+}
+
+fn is_installed() -> bool {
+    let program = program();
+    let found = Command::new(&program).arg("--version").stdout(Stdio::null()).status().is_ok();
     if !found {
         let name = std::thread::current().name().unwrap_or_default().to_owned();
         // Not with a macro: the test harness would keep it to itself.
-        let _ = writeln!(std::io::stderr(), "SKIPPED {name}: no redis-server on the PATH");
+        let _ = writeln!(std::io::stderr(), "SKIPPED {name}: no {program} on the PATH");
     }
-    found.then_some("redis-server")
+    found
 }
 
 impl Server {
     pub(crate) fn start(arguments: &[&str]) -> Option<Self> {
-        let program = program()?;
+        if !is_installed() {
+            return None;
+        }
         let arguments: Vec<_> = arguments.iter().map(|&a| a.to_owned()).collect();
         let dir = tempfile::tempdir().unwrap();
         // Between finding a free port and using it someone else may take it.
         for _ in 0..5 {
             let port = free_port();
-            let mut child = spawn(program, port, &dir, &arguments);
+            let mut child = spawn(port, &dir, &arguments);
             if is_up(port, &mut child) {
                 return Some(Self { child, port, dir, arguments });
             }
         }
-        panic!("redis-server did not start");
+        panic!("{} did not start", program());
     }
 
     pub(crate) fn url(&self) -> String {
@@ -83,7 +90,7 @@ impl Server {
 
     /// Starts it again on the same port and folder.
     pub(crate) fn restart(&mut self) {
-        self.child = spawn("redis-server", self.port, &self.dir, &self.arguments);
+        self.child = spawn(self.port, &self.dir, &self.arguments);
         assert!(is_up(self.port, &mut self.child));
     }
 
@@ -112,8 +119,8 @@ impl Drop for Server {
     }
 }
 
-fn spawn(program: &str, port: u16, dir: &tempfile::TempDir, arguments: &[String]) -> Child {
-    Command::new(program)
+fn spawn(port: u16, dir: &tempfile::TempDir, arguments: &[String]) -> Child {
+    Command::new(program())
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
         .arg(dir.path())
         .args(arguments)
