@@ -17,7 +17,12 @@ pub fn command() -> Command {
         .subcommand(Command::new("tour").about("Play one story per provider against the embedded emulator"))
         .subcommand(
             Command::new("emulate")
-                .about("Serve the emulator on loopback until interrupted")
+                .about("Serve the emulator until interrupted, to this machine alone unless told otherwise")
+                .arg(option(
+                    "bind",
+                    "ADDRESS",
+                    "The IP address to listen on; 127.0.0.1 when not given. Whoever reaches it can change it",
+                ))
                 .arg(option("port", "PORT", "The port; a free one when not given"))
                 .arg(option("seed", "FILE", "State to start with, as JSON"))
                 .arg(option("faults", "FILE", "Faults to start with, as JSON")),

@@ -16,6 +16,10 @@ pub async fn run(matches: &ArgMatches) -> Result<(), String> {
     if let Some(port) = matches.get_one::<String>("port") {
         builder = builder.port(port.parse().map_err(|_| format!("rtc emulate: {port:?} is not a port"))?);
     }
+    if let Some(address) = matches.get_one::<String>("bind") {
+        let not_one = |_| format!("rtc emulate: --bind: {address:?} is not an IP address, such as 127.0.0.1");
+        builder = builder.bind(address.parse().map_err(not_one)?);
+    }
     let emulator = builder.start().await.map_err(|e| format!("rtc emulate: {e}"))?;
     if let Some(state) = file(matches, "seed")? {
         emulator.seed(state).map_err(|e| format!("rtc emulate: --seed: {e}"))?;
@@ -27,8 +31,22 @@ pub async fn run(matches: &ArgMatches) -> Result<(), String> {
     let mut stdout = std::io::stdout();
     let printed = write!(stdout, "{}", environment(&emulator, &authority.0)).and_then(|()| stdout.flush());
     printed.map_err(|e| e.to_string())?;
-    eprintln!("serving on {} (loopback only); management under /_emulator/; Ctrl-C ends it", emulator.url());
+    eprintln!("{}", serving(&emulator));
     interrupted().await.map_err(|e| e.to_string())
+}
+
+/// Where it is, and who can reach it.
+fn serving(emulator: &Emulator) -> String {
+    let who = if emulator.is_loopback() { "loopback only" } else { "NOT ONLY THIS MACHINE" };
+    let mut told =
+        format!("serving on {} ({who}); management under /_emulator/; Ctrl-C ends it", emulator.url());
+    if !emulator.is_loopback() {
+        told.push_str(
+            "\nwarning: its credentials are public: whoever reaches this machine can read what it is sent and change it; \
+             leave --bind out to serve this machine alone",
+        );
+    }
+    told
 }
 
 /// Ready when the process is told to end, so that it can clear its file away.

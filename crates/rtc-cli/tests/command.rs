@@ -353,3 +353,37 @@ async fn an_application_signs_with_the_key_of_a_file() {
     let log = emulator.requests("create_session");
     assert!(log[0].headers.iter().any(|(name, _)| name == "authorization"));
 }
+
+/// What `rtc emulate` says to the person who started it, up to `last`.
+fn serving(arguments: &[&str], last: &str) -> String {
+    use std::io::{BufRead as _, BufReader};
+    let mut command = rtc();
+    // Killed, it cannot clear away the file of its authority.
+    command.env("TMPDIR", env!("CARGO_TARGET_TMPDIR"));
+    command.arg("emulate").args(arguments).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut told = String::new();
+    for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+        told.push_str(&line.unwrap());
+        told.push('\n');
+        if told.contains(last) {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    told
+}
+
+#[test]
+fn the_emulator_says_who_can_reach_it() {
+    let told = serving(&[], "Ctrl-C");
+    assert!(told.starts_with("serving on http://127.0.0.1:") && told.contains("(loopback only)"), "{told}");
+    assert!(!told.contains("warning"), "{told}");
+    let told = serving(&["--bind", "0.0.0.0"], "leave --bind out");
+    assert!(
+        told.contains("NOT ONLY THIS MACHINE") && told.contains("warning: its credentials are public"),
+        "{told}"
+    );
+    assert!(serving(&["--bind", "localhost"], "such as").contains("is not an IP address"));
+}

@@ -30,21 +30,28 @@ pub fn check(
             message: "the body must be an object".into(),
         });
     }
+    // What did not come in the body.
+    let mut outside = Vec::new();
+    for field in route.fields {
+        let value = match field.place {
+            Place::Body => {
+                one(field, body.get(field.wire), form, field.wire, &mut broken);
+                continue;
+            }
+            Place::Path => params.get(field.wire).map(Value::from),
+            Place::Header => headers.get(field.wire).map(|v| String::from_utf8_lossy(v.as_bytes()).into()),
+            Place::Query => from_query(field, query),
+        };
+        one(field, value.as_ref(), true, field.wire, &mut broken);
+        outside.extend(value.map(|value| (field.wire, value)));
+    }
+    if route.rules.is_empty() {
+        return broken;
+    }
     // One object of everything that came in, for the conditions of the rules.
     let mut all = body.as_object().cloned().unwrap_or_default();
-    for field in route.fields {
-        let (value, textual) = match field.place {
-            Place::Body => (body.get(field.wire).cloned(), form),
-            Place::Path => (params.get(field.wire).map(Value::from), true),
-            Place::Header => {
-                (headers.get(field.wire).map(|v| String::from_utf8_lossy(v.as_bytes()).into()), true)
-            }
-            Place::Query => (from_query(field, query), true),
-        };
-        one(field, value.as_ref(), textual, field.wire, &mut broken);
-        if let (Some(value), false) = (value, field.place == Place::Body) {
-            all.entry(field.wire).or_insert(value);
-        }
+    for (name, value) in outside {
+        all.entry(name).or_insert(value);
     }
     let all = Value::Object(all);
     broken.extend(route.rules.iter().filter(|rule| is_broken(rule, &all)).map(|rule| Broken {
@@ -132,6 +139,9 @@ fn one(field: &Field, value: Option<&Value>, textual: bool, wire: &str, out: &mu
         }
     }
     let mut scalar = |value: &Value, wire: &str| {
+        if field.pattern.is_none() && field.one_of.is_empty() {
+            return;
+        }
         let Some(text) = text(value) else { return };
         if let Some(name) = field.pattern.filter(|name| !pattern(name, &text)) {
             fail(wire, "pattern", format!("does not match the pattern {name}"));

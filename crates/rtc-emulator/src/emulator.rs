@@ -8,7 +8,12 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    sync::watch,
+    task::JoinHandle,
+};
 
 #[cfg(feature = "enablex")]
 use crate::credentials::EnablexAccess;
@@ -202,44 +207,45 @@ impl Emulator {
         &self.server.shared
     }
 
+    /// Where a built-in provider is: both base URLs, and the provider itself.
+    #[allow(dead_code, reason = "each provider is a feature")]
+    fn access(&self, name: &str) -> (String, Option<String>, Option<Arc<dyn Provider>>) {
+        let provider = self.server.providers.iter().find(|provider| provider.name() == name).cloned();
+        (self.shared().http.clone(), self.shared().https.clone(), provider)
+    }
+
     /// URL and credentials of OpenTok, and the clients of its sessions.
     #[cfg(feature = "opentok")]
     pub fn opentok(&self) -> OpentokAccess {
-        let (http, https) = (self.shared().http.clone(), self.shared().https.clone());
-        let provider = self.server.providers.iter().find(|provider| provider.name() == "opentok").cloned();
+        let (http, https, provider) = self.access("opentok");
         OpentokAccess { http, https, provider }
     }
 
     /// URL and credentials of Kinesis Video Streams signaling, and its open WebSockets.
     #[cfg(feature = "kvs-signaling")]
     pub fn kvs(&self) -> KvsAccess {
-        let (http, https) = (self.shared().http.clone(), self.shared().https.clone());
-        let provider =
-            self.server.providers.iter().find(|provider| provider.name() == "kvs-signaling").cloned();
+        let (http, https, provider) = self.access("kvs-signaling");
         KvsAccess { http, https, provider }
     }
 
     /// URL and credentials of EnableX, and what can be done to its rooms.
     #[cfg(feature = "enablex")]
     pub fn enablex(&self) -> EnablexAccess {
-        let (http, https) = (self.shared().http.clone(), self.shared().https.clone());
-        let provider = self.server.providers.iter().find(|provider| provider.name() == "enablex").cloned();
+        let (http, https, provider) = self.access("enablex");
         EnablexAccess { http, https, provider }
     }
 
     /// URLs and credentials of MediaSFU, and the waiting rooms of its meetings.
     #[cfg(feature = "mediasfu")]
     pub fn mediasfu(&self) -> MediasfuAccess {
-        let (http, https) = (self.shared().http.clone(), self.shared().https.clone());
-        let provider = self.server.providers.iter().find(|provider| provider.name() == "mediasfu").cloned();
+        let (http, https, provider) = self.access("mediasfu");
         MediasfuAccess { http, https, provider }
     }
 
     /// URLs of Sora, and what can be done to its connections.
     #[cfg(feature = "sora-rpc")]
     pub fn sora(&self) -> SoraAccess {
-        let (http, https) = (self.shared().http.clone(), self.shared().https.clone());
-        let provider = self.server.providers.iter().find(|provider| provider.name() == "sora-rpc").cloned();
+        let (http, https, provider) = self.access("sora-rpc");
         SoraAccess { http, https, provider }
     }
 
@@ -261,6 +267,15 @@ impl Emulator {
     /// The certificate authority to trust, PEM, if TLS was asked for.
     pub fn ca_pem(&self) -> Option<&str> {
         self.ca_pem.as_deref()
+    }
+
+    /// Serves one connection that is no socket, until it ends.
+    #[doc(hidden)]
+    pub fn serve(
+        &self,
+        io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        Arc::clone(&self.server).connection(io)
     }
 
     /// The time it lives in.

@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ids::Ids;
+use crate::{bounds::PAST, ids::Ids};
 
 /// One rule. Of all rules that match a call, the first that is due is applied.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -268,6 +268,14 @@ struct State {
 }
 
 impl State {
+    /// Whether so many more may come: every call is held against every rule.
+    fn has_room(&self, more: usize) -> Result<(), String> {
+        match self.rules.len().saturating_add(more) {
+            0..=PAST => Ok(()),
+            _ => Err(format!("there can be {PAST} rules: remove some with DELETE /_emulator/faults")),
+        }
+    }
+
     /// Adds a valid rule, in the place of the one of its name, and gives its id.
     fn add(&mut self, mut fault: Fault) -> String {
         while fault.id.is_empty() {
@@ -296,24 +304,27 @@ impl Faults {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a rule and gives its id.
+    /// Adds a rule and gives its id. There can be 10,000.
     ///
     /// # Errors
-    /// Says what is wrong with the rule.
+    /// Says what is wrong with the rule, or that there are too many.
     pub fn add(&self, fault: Fault) -> Result<String, String> {
         fault.validate()?;
-        Ok(self.state().add(fault))
+        let mut state = self.state();
+        state.has_room(1)?;
+        Ok(state.add(fault))
     }
 
     /// Adds all of the rules, or none when one of them is wrong, and gives their ids.
     ///
     /// # Errors
-    /// Says which rule is wrong (counted from 1), and how.
+    /// Says which rule is wrong (counted from 1), and how, or that there would be more than 10,000.
     pub fn add_all(&self, faults: Vec<Fault>) -> Result<Vec<String>, String> {
         for (i, fault) in faults.iter().enumerate() {
             fault.validate().map_err(|error| format!("rule {}: {error}", i + 1))?;
         }
         let mut state = self.state();
+        state.has_room(faults.len())?;
         Ok(faults.into_iter().map(|fault| state.add(fault)).collect())
     }
 
@@ -413,5 +424,10 @@ mod tests {
             faults.list().iter().all(|rule| rule.fault.id != "good"),
             "a list is taken whole or not at all"
         );
+        let armed = faults.list().remove(0);
+        faults.state().rules.resize(PAST, armed);
+        let full = faults.add(Fault::new(Action::Garbage)).unwrap_err();
+        assert!(full.contains("10000 rules"), "{full}");
+        assert_eq!(faults.add_all(vec![Fault::new(Action::Garbage)]), Err(full));
     }
 }

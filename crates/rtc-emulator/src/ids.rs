@@ -1,6 +1,6 @@
 //! Identifiers that look random and repeat with the seed.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A seeded generator (SplitMix64). Not for secrets: everything it makes can be foretold, on purpose.
 #[derive(Debug)]
@@ -18,22 +18,21 @@ impl Ids {
 
     /// Starts over with `seed`.
     pub fn reseed(&self, seed: u64) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = seed;
+        *self.state() = seed;
+    }
+
+    fn state(&self) -> MutexGuard<'_, u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next 64 bits.
     pub fn bits(&self) -> u64 {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        step(&mut self.state())
     }
 
     /// A number below `n` (0 when `n` is 0).
     pub fn below(&self, n: u64) -> u64 {
-        // The upper half of the product is even enough without a division.
-        u64::try_from((u128::from(self.bits()) * u128::from(n)) >> 64).unwrap_or(0)
+        scaled(self.bits(), n)
     }
 
     /// True with probability `p`.
@@ -82,13 +81,27 @@ impl Ids {
     }
 
     fn pick(&self, from: &[u8], n: usize) -> String {
+        let mut state = self.state();
         (0..n)
             .filter_map(|_| {
-                let index = usize::try_from(self.below(from.len() as u64)).ok()?;
+                let index = usize::try_from(scaled(step(&mut state), from.len() as u64)).ok()?;
                 from.get(index).map(|byte| char::from(*byte))
             })
             .collect()
     }
+}
+
+fn step(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+/// Random bits as a number below `n`.
+fn scaled(bits: u64, n: u64) -> u64 {
+    // The upper half of the product is even enough without a division.
+    u64::try_from((u128::from(bits) * u128::from(n)) >> 64).unwrap_or(0)
 }
 
 #[cfg(test)]

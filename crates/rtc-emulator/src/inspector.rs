@@ -14,8 +14,8 @@ use http_body_util::Full;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    log::redact_json,
     provider::json as answer,
+    redact::redact_json,
     routing::{decode, pairs},
     server::Server,
     time::rfc3339,

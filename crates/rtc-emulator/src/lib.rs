@@ -2,6 +2,7 @@
 
 #[doc(hidden)]
 pub mod body;
+mod bounds;
 #[doc(hidden)]
 pub mod check;
 pub mod clock;
@@ -30,6 +31,7 @@ pub mod pattern;
 mod posting;
 #[doc(hidden)]
 pub mod provider;
+mod redact;
 #[doc(hidden)]
 pub mod routing;
 mod server;
@@ -45,6 +47,7 @@ pub mod spec;
 pub mod time;
 #[cfg(feature = "tls")]
 mod tls;
+mod visitor;
 
 use std::sync::Arc;
 

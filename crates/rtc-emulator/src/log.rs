@@ -1,24 +1,20 @@
 //! What came in and what went out, without secrets.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
-    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use http::{HeaderMap, request::Parts};
+use http::request::Parts;
 use serde::Serialize;
-use serde_json::Value;
 
+pub use crate::redact::REDACTED;
 use crate::{
+    redact::{LIMIT, cut, redact_body, redact_header, redact_pairs},
     routing::pairs,
-    spec::{Field, Route},
 };
 
-/// Stands for a secret.
-pub const REDACTED: &str = "[redacted]";
-/// How much of a path, a value or a body is kept.
-const LIMIT: usize = 4096;
 /// How many bytes of entries are kept: a thousand ordinary ones weigh less than 2 MB, those of an attacker 80.
 const WEIGHT: usize = 64 << 20;
 
@@ -157,141 +153,6 @@ pub(crate) fn millis(d: Duration) -> u64 {
     u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A text as long as it may be kept.
-fn cut(mut text: String) -> String {
-    if text.len() > LIMIT {
-        text.truncate(text.floor_char_boundary(LIMIT));
-    }
-    text
-}
-
-/// A name without case and punctuation, which differ between headers, members and parameters.
-fn plain(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
-}
-
-/// The tables of the built-in providers.
-fn tables() -> Vec<&'static [Route]> {
-    vec![
-        #[cfg(feature = "enablex")]
-        crate::generated::enablex::ROUTES,
-        #[cfg(feature = "enablex")]
-        crate::generated::enablex::METHODS,
-        #[cfg(feature = "opentok")]
-        crate::generated::opentok::ROUTES,
-        #[cfg(feature = "sora-rpc")]
-        crate::generated::sora_rpc::METHODS,
-        #[cfg(feature = "mediasfu")]
-        crate::generated::mediasfu::ROUTES,
-        #[cfg(feature = "mediasfu")]
-        crate::generated::mediasfu::METHODS,
-        #[cfg(feature = "kvs-signaling")]
-        crate::generated::kvs_signaling::ROUTES,
-    ]
-}
-
-/// The names of all secret fields, at any depth.
-fn secret_names() -> BTreeSet<&'static str> {
-    fn walk(fields: &'static [Field], out: &mut BTreeSet<&'static str>) {
-        for field in fields {
-            if field.secret {
-                out.insert(field.wire);
-            }
-            walk(field.fields, out);
-        }
-    }
-    let mut names = BTreeSet::new();
-    tables().into_iter().flatten().for_each(|route| walk(route.fields, &mut names));
-    names
-}
-
-/// The names that the specification says are secret, as [`plain`] writes them.
-static SPECIFIED: LazyLock<BTreeSet<String>> =
-    LazyLock::new(|| secret_names().into_iter().map(plain).collect());
-
-/// Whether a member, parameter or header of this name holds a secret: by the specification, and by what
-/// such names look like elsewhere. Rather one too many.
-fn is_secret(name: &str) -> bool {
-    let name = plain(name);
-    const PARTS: [&str; 10] = [
-        "secret",
-        "password",
-        "passcode",
-        "token",
-        "credential",
-        "securecode",
-        "signature",
-        "authorization",
-        "opentokauth",
-        // The page of a MediaSFU room ends with its secret.
-        "publicurl",
-    ];
-    let alike = || PARTS.iter().any(|part| name.contains(part));
-    // Of a room that people dial in to, and of a call that is to be returned.
-    let pin = matches!(name.as_str(), "pin" | "callbackpin");
-    pin || name.ends_with("key") || name.ends_with("cookie") || SPECIFIED.contains(&name) || alike()
-}
-
-/// Whether a value is a token whatever its member is called: a JWT, an OpenTok token.
-fn looks_secret(value: &str) -> bool {
-    value.starts_with("T1==") || (value.starts_with("eyJ") && value.matches('.').count() == 2)
-}
-
-fn redact_pairs(pairs: Vec<(String, String)>) -> Vec<(String, String)> {
-    let hide = |(name, value): (String, String)| {
-        let value = if is_secret(&name) || looks_secret(&value) { REDACTED.to_owned() } else { value };
-        (name, value)
-    };
-    pairs.into_iter().map(hide).collect()
-}
-
-fn redact_header(name: &str, value: &[u8]) -> (String, String) {
-    let value = String::from_utf8_lossy(value).into_owned();
-    let value = match value.split_once(' ') {
-        // Which scheme was used is no secret and often the mistake looked for.
-        Some((scheme, _)) if name == "authorization" => format!("{scheme} {REDACTED}"),
-        _ if is_secret(name) || looks_secret(&value) => REDACTED.to_owned(),
-        _ => cut(value),
-    };
-    (name.to_owned(), value)
-}
-
-/// Hides what is secret by its name or by its looks, at any depth.
-pub(crate) fn redact_json(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            for (name, member) in members {
-                if is_secret(name) && !member.is_null() {
-                    *member = REDACTED.into();
-                } else {
-                    redact_json(member);
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(redact_json),
-        Value::String(text) if looks_secret(text) => *text = REDACTED.into(),
-        _ => {}
-    }
-}
-
-/// A body as it may be shown. What cannot be understood cannot be redacted: only its size is told.
-pub(crate) fn redact_body(headers: &HeaderMap, body: &[u8]) -> Option<String> {
-    if body.is_empty() {
-        return None;
-    }
-    let kind = headers.get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("");
-    let shown = if let Ok(mut value) = serde_json::from_slice::<Value>(body) {
-        redact_json(&mut value);
-        value.to_string()
-    } else if kind.starts_with("application/x-www-form-urlencoded") {
-        let pairs = redact_pairs(pairs(&String::from_utf8_lossy(body)));
-        pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
-    } else {
-        format!("[{} bytes, {}]", body.len(), if kind.is_empty() { "no content type" } else { kind })
-    };
-    Some(cut(shown))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -318,21 +179,6 @@ mod tests {
     }
 
     #[test]
-    fn every_secret_field_of_every_table_is_hidden() {
-        let names = secret_names();
-        #[cfg(feature = "mediasfu")]
-        assert!(names.contains("adminPasscode") && names.contains("secureCode"), "{names:?}");
-        for name in names {
-            let body = serde_json::json!({ "outer": [{ name: "canary" }] }).to_string();
-            let shown = redact_body(&HeaderMap::new(), body.as_bytes()).unwrap();
-            assert!(!shown.contains("canary"), "{shown}");
-            let shown = redact_pairs(vec![(name.to_owned(), "canary".to_owned())]);
-            assert_eq!(shown, [(name.to_owned(), REDACTED.to_owned())]);
-        }
-        assert!(is_secret("adminPasscode") && is_secret("admin_passcode"), "by its looks, too");
-    }
-
-    #[test]
     fn paths_and_values_are_cut() {
         let long = "é".repeat(4000);
         let uri = format!("/{}?q={}", "a".repeat(9000), "b".repeat(9000));
@@ -341,18 +187,6 @@ mod tests {
         let entry = LogEntry::received(&parts, None);
         assert_eq!((entry.path.len(), entry.query[0].1.len()), (LIMIT, LIMIT));
         assert_eq!(entry.headers[0].1.len(), LIMIT, "two bytes a letter");
-    }
-
-    #[test]
-    fn bodies_are_cut_and_forms_understood() {
-        let mut headers = HeaderMap::new();
-        assert_eq!(redact_body(&headers, b"{canary").as_deref(), Some("[7 bytes, no content type]"));
-        assert_eq!(
-            redact_body(&headers, format!("\"{}\"", "é".repeat(4000)).as_bytes()).map(|b| b.len()),
-            Some(4095)
-        );
-        headers.insert("content-type", "application/x-www-form-urlencoded".parse().unwrap());
-        assert_eq!(redact_body(&headers, b"a=1&secret=canary").as_deref(), Some("a=1&secret=[redacted]"));
     }
 
     #[test]

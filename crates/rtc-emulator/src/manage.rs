@@ -33,6 +33,9 @@ struct Switch {
 
 impl Server {
     pub(crate) fn manage(&self, parts: &Parts, path: &str, body: &Bytes) -> Response<Full<Bytes>> {
+        if let Some(reason) = crate::visitor::refused(parts, self.shared.loopback) {
+            return refuse(StatusCode::FORBIDDEN, reason);
+        }
         if let Some(response) = self.inspect(parts, path) {
             return response;
         }

@@ -133,8 +133,8 @@ fn act_once(call: &mut Call<'_>) -> Outcome {
     }
     let reply = dispatch(call)?;
     if let Content::Json(body) = &reply.content {
-        let answered = Answered { input, status: reply.status.as_u16(), body: body.clone() };
-        call.state.answered.insert(key, answered);
+        let answered = Answered { input, status: reply.status.as_u16(), body: body.clone(), at: call.now };
+        call.state.answer_again(key, answered);
     }
     Ok(reply)
 }

@@ -31,6 +31,7 @@ use serde_json::{Value, json};
 pub use access::{Joined, OpentokAccess};
 pub use auth::{RestToken, verify_rest_token};
 
+use crate::bounds::Places;
 use crate::generated::opentok::ROUTES;
 use crate::log::REDACTED;
 use crate::provider::{BoxFuture, Exchange, Provider};
@@ -45,6 +46,7 @@ use state::{Kind, Record, Session, State, World};
 pub(crate) struct Opentok {
     shared: Arc<Shared>,
     state: Arc<Mutex<State>>,
+    places: Places,
 }
 
 /// One request that was let in and found right.
@@ -255,7 +257,7 @@ fn dispatch(call: &mut Call<'_, '_>) -> Outcome {
 
 impl Opentok {
     pub(crate) fn new(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::clone(shared), state: Arc::default() }
+        Self { shared: Arc::clone(shared), state: Arc::default(), places: Places::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -271,7 +273,7 @@ impl Opentok {
         let result = act(&mut world);
         let outgoing = world.outgoing;
         drop(state);
-        delivery::send(&self.shared, &self.state, outgoing);
+        delivery::send(&self.shared, &self.state, &self.places, outgoing);
         result
     }
 

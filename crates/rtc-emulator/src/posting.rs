@@ -1,49 +1,106 @@
 //! Posting what providers report: to loopback only.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde_json::Value;
 use tokio::net::TcpStream;
+
+use crate::bounds::{SAID, WAITING};
 
 /// How long one attempt may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How much of an answer is read, in bytes.
-#[cfg(feature = "sora-rpc")]
-const ANSWER_LIMIT: usize = 1 << 20;
-
-/// Posts JSON once. An error says why there is no answer.
-#[cfg(any(feature = "opentok", feature = "enablex"))]
-pub(crate) async fn post(
-    address: SocketAddr,
-    uri: &Uri,
-    authorization: Option<&str>,
-    body: &str,
-) -> Result<StatusCode, String> {
-    let headers: Vec<_> = authorization.map(|value| ("authorization", value)).into_iter().collect();
-    timed(exchange(address, uri, &headers, body, 0)).await.map(|(status, _)| status)
+/// What became of one attempt.
+pub(crate) struct Outcome {
+    /// `delivered`, `failed`, or `refused` when the URL is not one of this machine.
+    pub(crate) status: &'static str,
+    pub(crate) detail: String,
+    /// The body of an answer of success, as far as it was asked for.
+    #[allow(dead_code, reason = "only Sora asks")]
+    pub(crate) answer: Option<Bytes>,
 }
 
-/// Posts JSON once and reads the answer, at most 1 MiB. An error says why there is none.
-#[cfg(feature = "sora-rpc")]
-pub(crate) async fn ask(
-    address: SocketAddr,
-    uri: &Uri,
-    headers: &[(&str, &str)],
-    body: &str,
-) -> Result<(StatusCode, Bytes), String> {
-    timed(exchange(address, uri, headers, body, ANSWER_LIMIT)).await
+/// Posts JSON once and reads at most `limit` bytes of the answer; with a limit of 0 its body is not waited for.
+pub(crate) async fn post(url: &str, headers: &[(&str, &str)], body: &str, limit: usize) -> Outcome {
+    let (address, uri) = match loopback(url) {
+        Ok(target) => target,
+        Err(detail) => return Outcome { status: "refused", detail, answer: None },
+    };
+    match tokio::time::timeout(TIMEOUT, exchange(address, &uri, headers, body, limit)).await {
+        Ok(Ok((status, answer))) if status.is_success() => {
+            Outcome { status: "delivered", detail: status.to_string(), answer: Some(answer) }
+        }
+        Ok(Ok((status, _))) => Outcome { status: "failed", detail: status.to_string(), answer: None },
+        Ok(Err(detail)) => Outcome { status: "failed", detail, answer: None },
+        Err(_) => Outcome { status: "failed", detail: "no answer in 5 s".into(), answer: None },
+    }
 }
 
-async fn timed<T>(exchange: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    tokio::time::timeout(TIMEOUT, exchange).await.unwrap_or_else(|_| Err("no answer in 5 s".to_owned()))
+/// A report for the eyes of the management API.
+#[derive(Serialize)]
+pub(crate) struct Delivery {
+    /// Which of the provider's webhooks, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) webhook: Option<&'static str>,
+    #[serde(rename = "type")]
+    pub(crate) kind: Value,
+    pub(crate) url: String,
+    pub(crate) body: Value,
+    /// As in [`Outcome`], or `dropped`.
+    pub(crate) status: &'static str,
+    pub(crate) detail: String,
 }
 
-/// One request on a connection of its own. With a `limit` of 0 the body of the answer is not waited for.
+/// The latest reports, and how many were dropped.
+#[derive(Default)]
+pub(crate) struct Deliveries(Mutex<(VecDeque<Delivery>, u64)>);
+
+#[allow(dead_code, reason = "OpenTok's deliveries have a life of their own")]
+impl Deliveries {
+    fn lock(&self) -> MutexGuard<'_, (VecDeque<Delivery>, u64)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn note(&self, delivery: Delivery) {
+        let kept = &mut self.lock().0;
+        kept.push_back(delivery);
+        while kept.len() > SAID {
+            kept.pop_front();
+        }
+    }
+
+    /// Notes one that found no place to wait. Of many in a row only the last is shown: they would push out what was
+    /// delivered.
+    pub(crate) fn note_dropped(&self, mut delivery: Delivery) {
+        let mut data = self.lock();
+        data.1 += 1;
+        delivery.status = "dropped";
+        delivery.detail = format!("{WAITING} reports wait already; {} dropped so far", data.1);
+        if data.0.back().is_some_and(|last| last.status == delivery.status) {
+            data.0.pop_back();
+        }
+        drop(data);
+        self.note(delivery);
+    }
+
+    pub(crate) fn shown(&self) -> Value {
+        serde_json::to_value(&self.lock().0).unwrap_or_default()
+    }
+
+    pub(crate) fn clear(&self) {
+        *self.lock() = Default::default();
+    }
+}
+
+/// One request on a connection of its own.
 async fn exchange(
     address: SocketAddr,
     uri: &Uri,
@@ -77,7 +134,7 @@ async fn exchange(
 }
 
 /// Where a report may go: an `http` URL of this machine. Nothing else is ever contacted.
-pub(crate) fn loopback(url: &str) -> Result<(SocketAddr, Uri), String> {
+fn loopback(url: &str) -> Result<(SocketAddr, Uri), String> {
     let uri: Uri = url.parse().map_err(|_| "the URL cannot be read".to_owned())?;
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let ip = match host.parse() {

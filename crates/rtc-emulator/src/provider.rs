@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header::CONTENT_TYPE, request::Parts};
 use http_body_util::Full;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
+use serde::Serialize;
 use serde_json::Value;
 
 pub use crate::body::{Body, BodyError, full};
@@ -143,9 +144,9 @@ impl Exchange {
     }
 }
 
-/// An answer in JSON.
-pub fn json(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+/// An answer in JSON; one without a body for what JSON cannot say (a map whose keys are no texts).
+pub fn json(status: StatusCode, body: &(impl Serialize + ?Sized)) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(serde_json::to_vec(body).unwrap_or_default())));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
     response

@@ -1,5 +1,7 @@
 //! From a method and a path to a documented operation.
 
+use std::borrow::Cow;
+
 use crate::spec::Route;
 
 /// The parameters of a matched path, decoded, in the order of the template.
@@ -33,7 +35,7 @@ fn match_path(template: &'static str, path: &str) -> Option<(usize, Params)> {
         match (wanted.next(), found.next()) {
             (None, None) => return Some((fixed, params)),
             (Some(wanted), Some(found)) => {
-                let found = decode(found, false);
+                let found = decoded(found, false);
                 if let Some((before, name, after)) = parameter(wanted) {
                     let value = found.strip_prefix(before)?.strip_suffix(after)?;
                     if value.is_empty() {
@@ -60,50 +62,77 @@ fn parameter(segment: &str) -> Option<(&str, &str, &str)> {
 /// The documented route that is most like a request nobody knows.
 pub fn nearest<'a>(routes: impl Iterator<Item = &'a Route>, method: &str, path: &str) -> Option<&'a Route> {
     // Long enough for any documented path, short enough that a hostile one costs nothing.
-    let path: String = path.chars().take(200).collect();
-    routes.min_by_key(|route| {
-        distance(&fill(route.path, &path), &path) * 2 + usize::from(route.method != method)
-    })
+    let path = path.get(..path.floor_char_boundary(200)).unwrap_or(path);
+    let (mut filled, mut row) = (String::new(), Vec::new());
+    let mut best: Option<(usize, &Route)> = None;
+    for route in routes {
+        let other = usize::from(route.method != method);
+        // Of equals the first: one that is to be better has to be this near.
+        let most = match best {
+            Some((least, _)) if least <= other => continue,
+            Some((least, _)) => (least - other - 1) / 2,
+            None => usize::MAX,
+        };
+        fill(route.path, path, &mut filled);
+        if let Some(distance) = distance(&filled, path, most, &mut row) {
+            best = Some((distance * 2 + other, route));
+        }
+    }
+    best.map(|(_, route)| route)
 }
 
 /// The template with its parameters taken from the path, so that they cost no distance.
-fn fill(template: &str, path: &str) -> String {
+fn fill(template: &str, path: &str, filled: &mut String) {
+    filled.clear();
     let mut found = path.split('/');
-    let filled: Vec<&str> = template
-        .split('/')
-        .map(|wanted| {
-            let fits = |(before, _, after): (&str, &str, &str), found: &str| {
-                found.len() > before.len() + after.len()
-                    && found.starts_with(before)
-                    && found.ends_with(after)
-            };
-            found.next().filter(|found| parameter(wanted).is_some_and(|p| fits(p, found))).unwrap_or(wanted)
-        })
-        .collect();
-    filled.join("/")
+    for (at, wanted) in template.split('/').enumerate() {
+        let fits = |(before, _, after): (&str, &str, &str), found: &str| {
+            found.len() > before.len() + after.len() && found.starts_with(before) && found.ends_with(after)
+        };
+        let found = found.next().filter(|found| parameter(wanted).is_some_and(|p| fits(p, found)));
+        if at > 0 {
+            filled.push('/');
+        }
+        filled.push_str(found.unwrap_or(wanted));
+    }
 }
 
-/// Edit distance, one row at a time.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
+/// Edit distance in bytes, one row at a time; none as soon as it is sure to be more than `most`.
+fn distance(a: &str, b: &str, most: usize, row: &mut Vec<usize>) -> Option<usize> {
+    if a.len().abs_diff(b.len()) > most {
+        return None;
+    }
+    row.clear();
+    row.extend(0..=b.len());
+    for (i, x) in a.bytes().enumerate() {
         let mut diagonal = i;
         let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(&b) {
-            let here = (diagonal + usize::from(x != *y)).min(*cell + 1).min(left + 1);
+        let mut least = left;
+        for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
+            let here = (diagonal + usize::from(x != y)).min(*cell + 1).min(left + 1);
             diagonal = std::mem::replace(cell, here);
             left = here;
+            least = least.min(here);
+        }
+        if least > most {
+            return None;
         }
         if let Some(first) = row.first_mut() {
             *first = i + 1;
         }
     }
-    row.last().copied().unwrap_or(0)
+    row.last().copied().filter(|distance| *distance <= most)
 }
 
 /// Percent-decodes; what is no valid escape stays as it is, what is no UTF-8 is replaced.
 pub fn decode(text: &str, plus_is_space: bool) -> String {
+    decoded(text, plus_is_space).into_owned()
+}
+
+fn decoded(text: &str, plus_is_space: bool) -> Cow<'_, str> {
+    if !text.bytes().any(|byte| byte == b'%' || (byte == b'+' && plus_is_space)) {
+        return Cow::Borrowed(text);
+    }
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
@@ -117,7 +146,7 @@ pub fn decode(text: &str, plus_is_space: bool) -> String {
             _ => out.push(byte),
         }
     }
-    String::from_utf8_lossy(&out).into_owned()
+    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
 }
 
 /// The byte of the next two hexadecimal digits, without taking them.
@@ -182,6 +211,32 @@ mod tests {
         assert_eq!(guess("POST", "/room/77/token"), "token");
         assert_eq!(guess("PUT", "/rooms/1"), "get");
         assert_eq!(guess("GET", "/rooms/al"), "get");
+    }
+
+    #[test]
+    fn what_is_left_out_of_the_search_is_never_the_nearest() {
+        // The whole table, without any short cut.
+        let plainly = |a: &str, b: &str| {
+            let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
+            for (i, x) in a.bytes().enumerate() {
+                let mut row = vec![i + 1];
+                for (j, y) in b.bytes().enumerate() {
+                    let kept = rows[i][j] + usize::from(x != y);
+                    row.push(kept.min(rows[i][j + 1] + 1).min(row[j] + 1));
+                }
+                rows.push(row);
+            }
+            rows[a.len()][b.len()]
+        };
+        let words =
+            ["", "/", "/rooms", "/roms", "/rooms/1/tokens", "/mooring", "/a/rooms/b", "/zzzzzzzzzzzzzzzz"];
+        for (a, b) in words.iter().flat_map(|a| words.iter().map(move |b| (a, b))) {
+            let wanted = plainly(a, b);
+            for most in 0..20 {
+                let found = distance(a, b, most, &mut Vec::new());
+                assert_eq!(found, Some(wanted).filter(|wanted| *wanted <= most), "{a} {b} {most}");
+            }
+        }
     }
 
     #[test]

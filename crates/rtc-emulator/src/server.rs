@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use bytes::Bytes;
@@ -26,8 +26,9 @@ use tokio::{
 use crate::{
     body::{Body, Huge, Slow, full},
     faults::{Action, DropWhen, Fault},
-    log::{LogEntry, millis, redact_body},
+    log::{LogEntry, millis},
     provider::{Claim, Exchange, Provider, json as answer_json},
+    redact::redact_body,
     routing::{Params, nearest, pairs},
     shared::Shared,
     socket::{Cut, Socket},
@@ -128,7 +129,10 @@ impl Target {
 }
 
 impl Server {
-    async fn connection(self: Arc<Self>, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    pub(crate) async fn connection(
+        self: Arc<Self>,
+        io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) {
         let cut = Arc::new(Cut::default());
         let socket = Socket::new(io, Arc::clone(&cut), self.patience, || self.shared.stopped());
         let patience = self.patience;
@@ -175,6 +179,7 @@ impl Server {
                     let response = error.ok_or(Closed)?;
                     let mut entry = self.entry(&parts, None, &target);
                     entry.status = Some(response.status().as_u16());
+                    entry.duration_ms = Some(0);
                     let seq = self.shared.log.begin(entry);
                     let name = target.names().1.unwrap_or("unknown");
                     return Ok(self.finish(self.note(seq, response), name, 0));
@@ -187,12 +192,10 @@ impl Server {
         entry.fault = fault.as_ref().map(|fault| fault.id.clone());
         let seq = self.shared.log.begin(entry);
         let started = self.shared.clock.monotonic();
+        let mut underway = Underway { shared: &self.shared, seq, started, status: None };
         let result = self.act(target, request, fault.as_ref(), &cut, seq).await;
-        let took = millis(self.shared.clock.monotonic().saturating_duration_since(started));
-        self.shared.log.amend(seq, |entry| {
-            entry.status = result.as_ref().ok().map(|response| response.status().as_u16());
-            entry.duration_ms = Some(took);
-        });
+        underway.status = result.as_ref().ok().map(|response| response.status().as_u16());
+        drop(underway);
         let skew = fault
             .map_or(0, |fault| if let Action::ClockSkew { seconds } = fault.action { seconds } else { 0 });
         result.map(|response| self.finish(response, name, skew))
@@ -307,6 +310,24 @@ impl Server {
     }
 }
 
+/// A request in the log until it ends: with its answer, or when nobody waits for one any more.
+struct Underway<'a> {
+    shared: &'a Shared,
+    seq: u64,
+    started: Instant,
+    status: Option<u16>,
+}
+
+impl Drop for Underway<'_> {
+    fn drop(&mut self) {
+        let took = millis(self.shared.clock.monotonic().saturating_duration_since(self.started));
+        self.shared.log.amend(self.seq, |entry| {
+            entry.status = self.status;
+            entry.duration_ms = Some(took);
+        });
+    }
+}
+
 enum Input {
     Read(Parts, Bytes),
     Raw(Request<Incoming>),
@@ -329,6 +350,9 @@ fn peek(body: &Full<Bytes>) -> Bytes {
 async fn read(body: Incoming, patience: Duration) -> Result<Bytes, Option<Response<Full<Bytes>>>> {
     let refuse =
         |status, message: &str| Some(answer_json(status, &json!({ "error": { "message": message } })));
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
     match tokio::time::timeout(patience, Limited::new(body, BODY_LIMIT).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {

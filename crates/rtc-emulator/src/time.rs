@@ -83,25 +83,18 @@ fn digits(text: &str) -> Option<&str> {
     (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then_some(text)
 }
 
-/// The day of the calendar `days` after 1970-01-01, counted year by year: fast enough for a log line.
-fn civil(mut days: u64) -> (u64, u64, u64) {
-    let mut year = 1970;
-    // Whole cycles of 400 years first, so that the loop stays short for any instant.
-    year += days / 146_097 * 400;
-    days %= 146_097;
-    let length = |year| if is_date(year % 400 + 400, 2, 29) { 366 } else { 365 };
-    while days >= length(year) {
-        days -= length(year);
-        year += 1;
-    }
-    let mut month = 1;
-    while let last = (29..=31).rev().find(|d| is_date(year % 400 + 400, month, *d)).unwrap_or(28)
-        && days >= last
-    {
-        days -= last;
-        month += 1;
-    }
-    (year, month, days + 1)
+/// The day of the calendar `days` after 1970-01-01. Counted in years that begin in March: the leap day is their last.
+fn civil(days: u64) -> (u64, u64, u64) {
+    const CYCLE: u64 = 146_097;
+    let days = days.saturating_add(719_468);
+    let (cycle, day) = (days / CYCLE, days % CYCLE);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    // Months from March on have 31, 30, 31, 30, 31 days, and again.
+    let month = (5 * day + 2) / 153;
+    let of_month = day - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (cycle * 400 + year + u64::from(month <= 2), month, of_month)
 }
 
 /// Days from 1970-01-01 to a valid date.
@@ -119,9 +112,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_day_of_four_centuries_follows_the_one_before() {
+        let mut expected = (1970, 1, 1);
+        for day in 0..146_097 {
+            let (year, month, of_month) = civil(day);
+            assert_eq!((year, month, of_month), expected, "{day}");
+            expected = match (is_date(year, month, of_month + 1), month) {
+                (true, _) => (year, month, of_month + 1),
+                (false, 12) => (year + 1, 1, 1),
+                (false, _) => (year, month + 1, 1),
+            };
+        }
+    }
+
+    #[test]
     fn round_trips_and_refusals() {
         for text in [
             "1970-01-01T00:00:00.000Z",
+            "1999-12-31T00:00:00.000Z",
+            "2000-01-01T00:00:00.000Z",
+            "2000-03-01T00:00:00.000Z",
+            "2100-02-28T00:00:00.000Z",
+            "2400-02-29T00:00:00.000Z",
             "2000-02-29T23:59:59.999Z",
             "2026-12-31T12:00:00.120Z",
             "2100-03-01T00:00:00.000Z",

@@ -114,7 +114,7 @@ async fn management() {
 async fn limits() {
     let emulator = builder().start().await.unwrap();
     let mut stream = connect(&emulator).await;
-    let head = "POST /fake/a/things HTTP/1.1\r\nhost: x\r\ncontent-length: 1048577\r\n\r\n";
+    let head = "POST /fake/a/things HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1048577\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(&vec![b'x'; 1_048_577]).await.unwrap();
     let mut status = [0; 12];
@@ -139,10 +139,10 @@ async fn limits() {
 async fn dropping_it_ends_every_connection() {
     let emulator = builder().start().await.unwrap();
     let mut idle = connect(&emulator).await;
-    idle.write_all(b"GET /_emulator/health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    idle.write_all(b"GET /_emulator/health HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     idle.read_exact(&mut [0; 12]).await.unwrap();
     let mut upgraded = connect(&emulator).await;
-    let head = b"GET /fake/echo HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
+    let head = b"GET /fake/echo HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
     upgraded.write_all(head).await.unwrap();
     let mut seen = Vec::new();
     while !seen.ends_with(b"\r\n\r\n") {

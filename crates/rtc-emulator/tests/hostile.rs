@@ -64,18 +64,21 @@ async fn heads_have_limits() {
         text
     });
     for (head, wanted) in [
-        (format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(1 << 20)), &["431", "cut"][..]),
-        (format!("GET / HTTP/1.1\r\nhost: x\r\n{many}\r\n"), &["431"]),
-        (format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(1 << 20)), &["414", "431", "cut"]),
-        ("GET / HTTP/1.1\r\nhost: x\r\nno colon\r\n\r\n".into(), &["400"]),
-        ("GET / HTTP/9.9\r\nhost: x\r\n\r\n".into(), &["400", "cut"]),
+        (
+            format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "a".repeat(1 << 20)),
+            &["431", "cut"][..],
+        ),
+        (format!("GET / HTTP/1.1\r\nhost: localhost\r\n{many}\r\n"), &["431"]),
+        (format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "a".repeat(1 << 20)), &["414", "431", "cut"]),
+        ("GET / HTTP/1.1\r\nhost: localhost\r\nno colon\r\n\r\n".into(), &["400"]),
+        ("GET / HTTP/9.9\r\nhost: localhost\r\n\r\n".into(), &["400", "cut"]),
         ("\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}".into(), &["400", "cut"]),
     ] {
         let answer = provoke(&emulator, head.as_bytes()).await;
         assert!(wanted.contains(&status(&answer)), "{:?}: {answer:?}", head.get(..40));
     }
     // As large as is allowed: it is read, and kept cut.
-    let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(60_000));
+    let head = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "a".repeat(60_000));
     assert_eq!(status(&provoke(&emulator, head.as_bytes()).await), "404");
     let kept = emulator.log().pop().unwrap();
     assert!(kept.headers.iter().all(|(_, value)| value.len() <= 4096));
@@ -85,7 +88,7 @@ async fn heads_have_limits() {
 #[tokio::test]
 async fn bodies_have_limits() {
     let emulator = impatient().await;
-    let post = "POST /fake/a/things HTTP/1.1\r\nhost: x\r\n";
+    let post = "POST /fake/a/things HTTP/1.1\r\nhost: localhost\r\n";
     let megabytes = "a".repeat(3 << 20);
     let chunk = format!("{post}transfer-encoding: chunked\r\n\r\n");
     for (sent, wanted) in [
@@ -112,13 +115,14 @@ async fn bodies_have_limits() {
 #[tokio::test]
 async fn slow_and_silent_clients_are_given_up() {
     let emulator = impatient().await;
-    for sent in ["", "G", "GET / HTTP/1.1\r\nhost: x\r\nx-slow:"] {
+    for sent in ["", "G", "GET / HTTP/1.1\r\nhost: localhost\r\nx-slow:"] {
         let answer = provoke(&emulator, sent.as_bytes()).await;
         assert!(matches!(status(&answer), "cut" | "408"), "{answer}");
     }
     // One byte now and then gives no more time.
     let mut stream = connect(&emulator).await;
-    let head = b"GET / HTTP/1.1\r\nhost: x\r\nx-slow: ".iter().copied().chain(std::iter::repeat(b'a'));
+    let head =
+        b"GET / HTTP/1.1\r\nhost: localhost\r\nx-slow: ".iter().copied().chain(std::iter::repeat(b'a'));
     let mut tick = tokio::time::interval(BRIEF / 20);
     let begun = Instant::now();
     for byte in head {
@@ -162,7 +166,7 @@ async fn silent_connections_are_in_nobodys_way() {
         let mut stream = connect(&emulator).await;
         if n % 2 == 0 {
             stream
-                .write_all(b"POST /fake/a/things HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{")
+                .write_all(b"POST /fake/a/things HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{")
                 .await
                 .unwrap();
         }
@@ -200,7 +204,7 @@ async fn there_is_no_way_out_of_the_paths() {
 async fn the_log_has_a_size_and_a_weight() {
     let emulator = builder().log_capacity(100).start().await.unwrap();
     // One connection, its requests one after another without waiting.
-    let one = "GET /nobody HTTP/1.1\r\nhost: x\r\n\r\n".repeat(999);
+    let one = "GET /nobody HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(999);
     let answers = provoke(&emulator, format!("{one}{}", request("GET", "/nobody", "")).as_bytes()).await;
     assert_eq!(answers.matches("HTTP/1.1 404").count(), 1000);
     let log = emulator.log();
@@ -212,12 +216,24 @@ async fn the_log_has_a_size_and_a_weight() {
         let _ = write!(text, "x-{n}: {}\r\n", "a".repeat(4000));
         text
     });
-    let heavy = format!("GET /nobody HTTP/1.1\r\nhost: x\r\n{headers}\r\n").repeat(1200);
+    let heavy = format!("GET /nobody HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n").repeat(1200);
     provoke(&emulator, format!("{heavy}{}", request("GET", "/nobody", "")).as_bytes()).await;
     let log = emulator.log();
     let weight: usize = log.iter().flat_map(|e| &e.headers).map(|(_, value)| value.len()).sum();
     assert!(log.len() > 900 && weight < 64 << 20, "{} entries, {weight} bytes", log.len());
     assert_eq!(log.last().unwrap().seq, 1201);
+}
+
+/// One call of the Server API.
+async fn enablex(emulator: &Emulator, path: &str) -> String {
+    use base64::Engine as _;
+    let access = emulator.enablex();
+    let pair = format!("{}:{}", access.app_id(), access.app_key());
+    let basic = base64::engine::general_purpose::STANDARD.encode(pair);
+    let head = format!(
+        "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Basic {basic}\r\n\r\n"
+    );
+    raw(emulator, &head).await
 }
 
 #[tokio::test]
@@ -237,7 +253,7 @@ async fn a_hundred_thousand_rooms() {
         );
         let length = join.len();
         let sent = format!(
-            "POST /v1/rooms/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{head}\r\ncontent-type: application/json\r\n\
+            "POST /v1/rooms/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{head}\r\ncontent-type: application/json\r\n\
              content-length: {length}\r\n\r\n{join}"
         );
         let answer = raw(&emulator, &sent).await;
@@ -249,6 +265,68 @@ async fn a_hundred_thousand_rooms() {
     assert!(body(&answer).contains("99900 more"));
     let (_, numbers) = manage(&emulator, "GET", "inspector/state", "").await;
     assert_eq!(numbers["mediasfu"]["rooms"], 100_000);
+
+    let sessions: Map<_, _> =
+        (0..100_000).map(|n| (format!("s{n}"), json!({ "project": emulator.opentok().api_key() }))).collect();
+    let rooms: Vec<_> =
+        (0..100_000).map(|n| json!({ "room_id": format!("r{n}"), "settings": { "duration": 60 } })).collect();
+    emulator.seed(json!({ "opentok": { "sessions": sessions }, "enablex": { "rooms": rooms } })).unwrap();
+    let begun = Instant::now();
+    for _ in 0..5 {
+        assert_ne!(emulator.opentok().join("s99999").stream_id, "");
+        assert!(emulator.enablex().join("r99999", "n", "participant").is_some());
+        assert_eq!(status(&enablex(&emulator, "/video/v2/rooms/r99999/users").await), "200");
+    }
+    assert!(begun.elapsed() < LONG, "{:?}", begun.elapsed());
+}
+
+/// A place where connections come about, and nobody takes them.
+async fn hanging() -> (tokio::net::TcpListener, String) {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+#[tokio::test]
+async fn opentok_callbacks_that_nobody_takes_are_dropped() {
+    let emulator = Emulator::start().await.unwrap();
+    let (_listener, url) = hanging().await;
+    let project = emulator.opentok().api_key();
+    let callback =
+        json!({ "project": project, "id": "c", "group": "connection", "event": "created", "url": url });
+    let state = json!({ "callbacks": [callback], "sessions": { "s": { "project": project } } });
+    emulator.seed(json!({ "opentok": state })).unwrap();
+    for _ in 0..600 {
+        emulator.opentok().join("s");
+    }
+    let deliveries = emulator.state()["opentok"]["deliveries"].clone();
+    let of = |status: &str| deliveries.as_array().unwrap().iter().filter(|d| d["status"] == status).count();
+    assert_eq!((of("pending"), of("dropped")), (500, 100));
+    assert_well_enough(&emulator).await;
+}
+
+#[tokio::test]
+async fn enablex_webhooks_that_nobody_takes_are_dropped() {
+    let emulator = Emulator::start().await.unwrap();
+    let (_listener, url) = hanging().await;
+    assert!(emulator.enablex().send_webhooks(&url, false));
+    emulator.seed(json!({ "enablex": { "rooms": [{ "room_id": "r", "settings": {} }] } })).unwrap();
+    let dropped =
+        || emulator.state()["enablex"]["deliveries"].to_string().contains("500 reports wait already");
+    for n in 0..5_000 {
+        // The last one to go ends the session, which is told.
+        let id = emulator.enablex().join("r", "n", "participant").unwrap();
+        manage(&emulator, "DELETE", &format!("enablex/rooms/r/users/{id}"), "").await;
+        if n > 510 && dropped() {
+            break;
+        }
+    }
+    assert!(dropped(), "{}", emulator.state()["enablex"]["deliveries"]);
+    assert_well_enough(&emulator).await;
+}
+
+async fn assert_well_enough(emulator: &Emulator) {
+    assert_eq!(manage(emulator, "GET", "health", "").await.1["status"], "ok");
 }
 
 #[tokio::test]

@@ -11,9 +11,12 @@
 
 mod common;
 
-use common::{body, builder, make, manage, raw, request};
+use std::time::Duration;
+
+use common::{body, builder, connect, make, manage, raw, request};
 use rtc_emulator::Emulator;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 
 #[tokio::test]
 async fn the_page_needs_nothing_from_elsewhere() {
@@ -71,13 +74,34 @@ async fn the_log_is_given_from_where_the_page_is() {
     emulator.clear_log();
     assert_eq!(ask(0).await["first"], 3, "what was before is gone");
 
-    let many = "GET /nobody HTTP/1.1\r\nhost: x\r\n\r\n".repeat(799);
+    let many = "GET /nobody HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(799);
     raw(&emulator, &format!("{many}{}", request("GET", "/nobody", ""))).await;
     let told = ask(0).await;
     assert_eq!((&told["first"], &told["next"]), (&json!(103), &json!(803)));
     let given = numbers(&told);
     assert_eq!((given.len(), &given[0], &given[499]), (500, &json!(303), &json!(802)), "the latest 500");
     assert_eq!(numbers(&ask(800).await), [801, 802]);
+}
+
+#[tokio::test]
+async fn a_call_whose_client_left_is_no_longer_under_way() {
+    let emulator = builder().start().await.unwrap();
+    manage(&emulator, "POST", "faults", r#"{"action":{"kind":"delay","ms":3600000}}"#).await;
+    let mut stream = connect(&emulator).await;
+    stream.write_all(request("POST", "/fake/a/things", r#"{"name":"n"}"#).as_bytes()).await.unwrap();
+    let mut look = tokio::time::interval(Duration::from_millis(1));
+    let mut until = async |ended: bool| {
+        let found = async {
+            while emulator.log().first().is_none_or(|entry| entry.duration_ms.is_some() != ended) {
+                look.tick().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), found).await.expect("it is not told")
+    };
+    until(false).await;
+    drop(stream);
+    until(true).await;
+    assert_eq!(emulator.log()[0].status, None, "nobody was answered");
 }
 
 #[tokio::test]
@@ -89,8 +113,9 @@ async fn no_secret_is_shown() {
     let head =
         format!("authorization: Bearer {user}:{key}\r\ncontent-type: application/json\r\nconnection: close");
     let length = create.len();
-    let sent =
-        format!("POST /v1/rooms/ HTTP/1.1\r\nhost: x\r\n{head}\r\ncontent-length: {length}\r\n\r\n{create}");
+    let sent = format!(
+        "POST /v1/rooms/ HTTP/1.1\r\nhost: localhost\r\n{head}\r\ncontent-length: {length}\r\n\r\n{create}"
+    );
     let answer = raw(&emulator, &sent).await;
     let room: Value = serde_json::from_str(body(&answer)).unwrap();
     let secret = room["secret"].as_str().unwrap_or_else(|| panic!("{answer}"));

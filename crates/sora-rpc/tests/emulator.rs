@@ -246,8 +246,9 @@ async fn disconnected(client: &Client) {
 /// The status of a management call.
 async fn manage(emulator: &Emulator, method: &str, path: &str) -> u16 {
     let address = emulator.url().trim_start_matches("http://").to_owned();
-    let head =
-        format!("{method} /_emulator/sora-rpc/{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    let head = format!(
+        "{method} /_emulator/sora-rpc/{path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+    );
     let answer = tokio::task::spawn_blocking(move || {
         let mut stream = std::net::TcpStream::connect(address).unwrap();
         stream.write_all(head.as_bytes()).unwrap();

@@ -2,15 +2,12 @@
 //! documented; here it is given up.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::hub::Hub;
 use crate::credentials::{ENABLEX_WEBHOOK_PASSWORD, ENABLEX_WEBHOOK_USER};
-use crate::posting;
-
-/// How many deliveries are remembered.
-const KEPT: usize = 1_000;
+use crate::posting::{self, Delivery};
 
 /// Where webhooks go, as one sets it in the portal.
 #[derive(Deserialize)]
@@ -24,18 +21,6 @@ pub(super) struct Hook {
     pub(super) destination: Option<Value>,
 }
 
-/// A webhook for the eyes of the management API.
-#[derive(Serialize)]
-pub(super) struct Delivery {
-    #[serde(rename = "type")]
-    kind: Value,
-    url: String,
-    body: Value,
-    /// `delivered`, `failed`, or `refused` when the URL is not one of this machine.
-    status: &'static str,
-    detail: String,
-}
-
 impl Hook {
     pub(super) fn shown(&self) -> Value {
         json!({ "url": self.url, "basic": self.basic, "destination": self.destination })
@@ -43,25 +28,25 @@ impl Hook {
 }
 
 /// Posts a webhook to whoever wants them now.
-pub(super) async fn deliver(hub: &Hub, body: &Value) {
+pub(super) async fn deliver(hub: &Hub, body: Value) {
     let hook = hub.lock().hook.as_ref().map(|hook| (hook.url.clone(), hook.basic));
     let Some((url, basic)) = hook else { return };
-    let (status, detail) = match posting::loopback(&url) {
-        Err(why) => ("refused", why),
-        Ok((address, uri)) => {
-            let pair = || STANDARD.encode(format!("{ENABLEX_WEBHOOK_USER}:{ENABLEX_WEBHOOK_PASSWORD}"));
-            let authorization = basic.then(|| format!("Basic {}", pair()));
-            match posting::post(address, &uri, authorization.as_deref(), &body.to_string()).await {
-                Ok(status) if status.is_success() => ("delivered", status.to_string()),
-                Ok(status) => ("failed", status.to_string()),
-                Err(error) => ("failed", error),
-            }
-        }
-    };
-    let kind = body.get("type").cloned().unwrap_or_default();
-    let mut data = hub.lock();
-    data.deliveries.push_back(Delivery { kind, url, body: body.clone(), status, detail });
-    while data.deliveries.len() > KEPT {
-        data.deliveries.pop_front();
+    let pair = || STANDARD.encode(format!("{ENABLEX_WEBHOOK_USER}:{ENABLEX_WEBHOOK_PASSWORD}"));
+    let authorization = basic.then(|| format!("Basic {}", pair()));
+    let headers: Vec<_> = authorization.iter().map(|value| ("authorization", value.as_str())).collect();
+    let outcome = posting::post(&url, &headers, &body.to_string(), 0).await;
+    hub.deliveries.note(delivery(url, body, outcome.status, outcome.detail));
+}
+
+/// Notes a webhook that found no place to wait, if anybody wants them.
+pub(super) fn drop_one(hub: &Hub, body: Value) {
+    let url = hub.lock().hook.as_ref().map(|hook| hook.url.clone());
+    if let Some(url) = url {
+        hub.deliveries.note_dropped(delivery(url, body, "", String::new()));
     }
+}
+
+fn delivery(url: String, body: Value, status: &'static str, detail: String) -> Delivery {
+    let kind = body.get("type").cloned().unwrap_or_default();
+    Delivery { webhook: None, kind, url, body, status, detail }
 }

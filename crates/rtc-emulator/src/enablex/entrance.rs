@@ -10,6 +10,7 @@ use super::{
     room::{Awaits, Room, To, User, Visit},
     turn::{Ack, Step, World},
 };
+use crate::bounds::{PAST, latest};
 
 const BAD_TOKEN: (i64, &str) = (1161, "Token validation failed");
 const NOBODY_LEFT: (i64, &str) = (4119, "All participants have left the room");
@@ -208,6 +209,7 @@ impl World<'_> {
                 steps.extend(room.tell(To::All, "user-disconnected", &told));
                 room.forget(client_id);
                 room.session.visits.extend(gone.map(|user| user.visit(client_id, now)));
+                latest(&mut room.session.visits, PAST);
             }
             // The moderators, and only they, knew; and whoever denied it knows already.
             Some(_) if reason.is_none() => {

@@ -1,7 +1,7 @@
 //! Everything the emulated EnableX keeps.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
@@ -9,18 +9,20 @@ use std::{
 use serde_json::{Value, json};
 use socketioxide::socket::Sid;
 
-use super::{
-    delivery::{Delivery, Hook},
-    files::File,
-    live::Next,
-    reports::Past,
-    room::Room,
+use super::{delivery::Hook, files::File, live::Next, reports::Past, room::Room};
+use crate::{
+    bounds::{PAST, Places},
+    posting::Deliveries,
+    shared::Shared,
 };
-use crate::shared::Shared;
 
 pub(super) struct Hub {
     pub(super) shared: Arc<Shared>,
     data: Mutex<Data>,
+    pub(super) places: Places,
+    /// Of webhooks whose time has not come: they hold nothing yet.
+    pub(super) later: Places,
+    pub(super) deliveries: Deliveries,
 }
 
 #[derive(Default)]
@@ -34,11 +36,20 @@ pub(super) struct Data {
     /// What can be downloaded, by path.
     pub(super) files: BTreeMap<String, File>,
     pub(super) hook: Option<Hook>,
-    pub(super) deliveries: VecDeque<Delivery>,
     /// What becomes of the next live recording or stream that is started.
     pub(super) next_live: Option<Next>,
     /// By how many minutes a session is extended; 10 unless it is changed.
     pub(super) extension: Option<u64>,
+}
+
+impl Data {
+    /// Takes a token in. Now and then those are forgotten that were never used and are too old to be.
+    pub(super) fn keep_token(&mut self, id: String, token: Token, now: SystemTime) {
+        self.tokens.insert(id, token);
+        if self.tokens.len().is_multiple_of(PAST) {
+            self.tokens.retain(|_, token| token.expires > now || token.used_by.is_some());
+        }
+    }
 }
 
 pub(super) struct Token {
@@ -57,7 +68,13 @@ pub(super) struct Token {
 
 impl Hub {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, data: Mutex::default() }
+        Self {
+            shared,
+            data: Mutex::default(),
+            places: Places::default(),
+            later: Places::new(PAST),
+            deliveries: Deliveries::default(),
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Data> {
@@ -72,12 +89,13 @@ impl Hub {
             "sessions": data.past.iter().map(Past::shown).collect::<Vec<_>>(),
             "files": data.files.keys().collect::<Vec<_>>(),
             "webhook": data.hook.as_ref().map(Hook::shown),
-            "deliveries": data.deliveries,
+            "deliveries": self.deliveries.shown(),
         })
     }
 
     pub(super) fn reset(&self) {
         let data = std::mem::take(&mut *self.lock());
+        self.deliveries.clear();
         // Without the lock: the end of a connection asks for it.
         for user in data.rooms.into_values().flat_map(|room| room.users.into_values()) {
             // It may have gone by itself.
@@ -100,5 +118,36 @@ impl Hub {
         // All or none.
         self.lock().rooms.append(&mut taken);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn old_tokens_that_nobody_used_are_forgotten() {
+        let token = |expires, used_by: Option<&str>| Token {
+            room_id: String::new(),
+            signature: String::new(),
+            text: String::new(),
+            name: Value::Null,
+            role: String::new(),
+            user_ref: Value::Null,
+            data: Value::Null,
+            expires,
+            used_by: used_by.map(str::to_owned),
+        };
+        let (mut data, begun) = (Data::default(), SystemTime::UNIX_EPOCH);
+        let now = begun + Duration::from_secs(1);
+        for n in 0..PAST - 2 {
+            data.keep_token(n.to_string(), token(begun, None), now);
+        }
+        data.keep_token("used".into(), token(begun, Some("client")), now);
+        assert_eq!(data.tokens.len(), PAST - 1);
+        data.keep_token("new".into(), token(now + Duration::from_secs(1), None), now);
+        assert_eq!(data.tokens.keys().collect::<Vec<_>>(), ["new", "used"]);
     }
 }

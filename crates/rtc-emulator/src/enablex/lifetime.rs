@@ -16,6 +16,7 @@ use super::{
     room::{Room, Session, To},
     turn::{Step, World},
 };
+use crate::bounds::{PAST, SAID, latest};
 
 /// When the windows for extensions open, before the end.
 pub(super) const WINDOWS: [Duration; 2] = [Duration::from_secs(600), Duration::from_secs(300)];
@@ -60,6 +61,7 @@ impl Room {
         let n = self.session.recordings.len() + 1;
         let file = format!("/recordings/{room_id}/{}/{client_id}_{n}.mkv", self.session.conf_num);
         self.session.recordings.push(file);
+        latest(&mut self.session.recordings, SAID);
     }
 
     /// Ends the composed recording that is under way.
@@ -67,6 +69,7 @@ impl Room {
         let n = self.session.composed.len() + 1;
         let path = format!("/recordings/{room_id}/{}/live_{n}.mp4", self.session.conf_num);
         self.session.composed.push(path);
+        latest(&mut self.session.composed, SAID);
     }
 }
 
@@ -100,7 +103,9 @@ impl World<'_> {
 
     /// Does what is due anywhere, so that nobody who asks right after the clock was moved sees what is no more.
     pub(super) fn settle(&mut self) {
-        let rooms = self.data.rooms.iter();
+        // Nothing is due where no session was begun.
+        let rooms =
+            self.data.rooms.iter().filter(|(_, room)| room.session.began.is_some() || room.until.is_some());
         let all: Vec<_> =
             rooms.map(|(id, room)| (id.clone(), room.session.conf_num.clone(), room.until)).collect();
         for (room_id, conf_num, until) in all {
@@ -208,6 +213,12 @@ impl World<'_> {
             self.post("file-transfer", of, more, Some(COMPOSING));
         }
         self.data.past.push(past);
+        for forgotten in latest(&mut self.data.past, PAST) {
+            let files = [forgotten.recordings, forgotten.transcoded, forgotten.chat.into_iter().collect()];
+            for path in files.iter().flatten() {
+                self.data.files.remove(path);
+            }
+        }
     }
 }
 

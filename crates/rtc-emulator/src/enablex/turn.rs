@@ -14,7 +14,10 @@ use super::{
     hub::{Data, Hub},
     lifetime,
 };
-use crate::shared::Shared;
+use crate::{
+    bounds::{Place, Places},
+    shared::Shared,
+};
 
 /// What follows from a turn.
 pub(super) enum Step {
@@ -82,17 +85,29 @@ impl Hub {
         self.turn(|world| world.settle());
     }
 
-    /// Posts webhooks, one after the other.
+    /// Posts webhooks, one after the other: those of them that find a place to wait.
     fn post(self: &Arc<Self>, bodies: Vec<Value>) {
         if bodies.is_empty() || tokio::runtime::Handle::try_current().is_err() {
             return;
         }
+        let placed: Vec<_> = bodies.into_iter().filter_map(|body| self.place(&self.places, body)).collect();
         let hub = Arc::clone(self);
         self.shared.spawn(async move {
-            for body in &bodies {
+            for (body, _place) in placed {
                 delivery::deliver(&hub, body).await;
             }
         });
+    }
+
+    /// A webhook and its place, or nothing: then it is dropped.
+    fn place(&self, places: &Places, body: Value) -> Option<(Value, Place)> {
+        match places.take() {
+            Some(place) => Some((body, place)),
+            None => {
+                delivery::drop_one(self, body);
+                None
+            }
+        }
     }
 
     fn follow(self: &Arc<Self>, step: Step) {
@@ -101,10 +116,14 @@ impl Hub {
         let hub = Arc::clone(self);
         match step {
             Step::Close(socket) => drop(socket.disconnect()),
-            Step::Post(body, Some(at)) if can_wait => self.shared.spawn(async move {
-                hub.shared.clock.sleep_until(at).await;
-                delivery::deliver(&hub, &body).await;
-            }),
+            Step::Post(body, Some(at)) if can_wait => {
+                let Some((body, place)) = self.place(&self.later, body) else { return };
+                self.shared.spawn(async move {
+                    hub.shared.clock.sleep_until(at).await;
+                    drop(place);
+                    hub.post(vec![body]);
+                });
+            }
             Step::Watch { room_id, conf_num } if can_wait => {
                 self.shared.spawn(lifetime::watch(hub, room_id, conf_num));
             }

@@ -12,6 +12,7 @@ use super::frame::{
 };
 use super::limits::{ICE_PER_SECOND, SDP_PER_SECOND};
 use super::state::World;
+use crate::bounds::{PAST, latest};
 
 /// How many messages wait in one channel; the oldest goes first. Bounds what a hostile viewer can leave.
 const WAITING: usize = 1000;
@@ -315,6 +316,7 @@ impl World<'_> {
         {
             self.state.waiting.remove(oldest);
         }
+        latest(&mut self.state.waiting, PAST - 1);
         self.state.waiting.push(Waiting {
             channel_arn: arn.to_owned(),
             from: from.clone(),

@@ -44,6 +44,7 @@ use socketioxide::handler::ConnectHandler as _;
 use socketioxide::socket::Sid;
 
 use super::state::{Hub, Room};
+use crate::bounds::PAST;
 use crate::routing::pairs;
 use crate::socketio::Mount;
 use room::{Key, Meeting};
@@ -284,6 +285,9 @@ impl Meetings {
         }
         if !turn.is_empty() {
             data.ended.insert(room.to_owned(), reason.to_owned());
+            if data.ended.len() > PAST {
+                data.ended.pop_first();
+            }
         }
         drop(data);
         turn.perform(None);

@@ -44,7 +44,7 @@ pub(super) fn join(call: &mut Call<'_>) -> Outcome {
         return Err(refuse(StatusCode::FORBIDDEN, "The secure code is not correct."));
     }
     let secret = call.hub.shared.ids.hex(64);
-    room.entries.push(Entry { secret: secret.clone(), name: user, host: false });
+    room.let_in(Entry { secret: secret.clone(), name: user, host: false });
     ok(told(call, "Room joined successfully", &name, &secret, None))
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::Call;
 use super::reply::{Outcome, Reply, bad, conflict, missing, ok, refuse};
 use super::settings::may_call;
+use crate::bounds::{PAST, latest};
 use crate::time::rfc3339;
 
 /// How long a call rings, in milliseconds.
@@ -150,6 +151,7 @@ pub(super) fn start(call: &mut Call<'_>) -> Outcome {
     };
     let told = made.told(call.now);
     call.state.sip_calls.push(made);
+    latest(&mut call.state.sip_calls, PAST);
     ok(json!({ "success": true, "message": "Call initiated", "sipCallId": id, "data": told }))
 }
 

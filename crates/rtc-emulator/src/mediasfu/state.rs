@@ -13,6 +13,7 @@ use super::keys::DisposableKey;
 use super::meeting::Meetings;
 use super::quirks::Quirks;
 use super::sip::SipCall;
+use crate::bounds::PAST;
 use crate::shared::Shared;
 use crate::time::unix_millis;
 
@@ -93,11 +94,22 @@ pub(super) struct Answered {
     pub(super) input: Value,
     pub(super) status: u16,
     pub(super) body: Value,
+    /// Milliseconds since 1970.
+    #[serde(default)]
+    pub(super) at: u64,
 }
 
 impl Room {
     pub(super) fn is_active(&self, now: u64) -> bool {
         self.ends_at > now
+    }
+
+    /// One more may come in. Of too many the oldest may no longer; the host, who is the first, may.
+    pub(super) fn let_in(&mut self, entry: Entry) {
+        self.entries.push(entry);
+        if self.entries.len() > PAST {
+            self.entries.remove(1);
+        }
     }
 }
 
@@ -120,6 +132,24 @@ impl State {
         self.disposable_keys.extend(seed.disposable_keys);
         self.temporary_keys.extend(seed.temporary_keys);
         self.quirks = seed.quirks;
+    }
+
+    /// Keeps an answer for its idempotency key; of too many the older half is forgotten. How long the service knows a
+    /// key is not documented.
+    pub(super) fn answer_again(&mut self, key: String, answer: Answered) {
+        self.answered.insert(key, answer);
+        if self.answered.len() > PAST {
+            let mut times: Vec<u64> = self.answered.values().map(|answer| answer.at).collect();
+            times.sort_unstable();
+            let middle = times.get(PAST / 2 - 1).copied().unwrap_or_default();
+            // Of those of one instant any may go: the keys are in no order.
+            let mut over = PAST / 2;
+            self.answered.retain(|_, answer| {
+                let goes = over > 0 && answer.at <= middle;
+                over -= usize::from(goes);
+                !goes
+            });
+        }
     }
 
     /// Marks the rooms whose time is over, and names those that were not marked before.
@@ -174,5 +204,35 @@ impl Hub {
                 hub.settle(hub.now());
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_older_half_of_too_many_answers_is_forgotten() {
+        let mut state = State::default();
+        let answer = |at| Answered { input: Value::Null, status: 200, body: Value::Null, at };
+        for n in 0..=PAST as u64 {
+            state.answer_again(format!("key {n}"), answer(n));
+        }
+        assert_eq!(state.answered.len(), PAST / 2 + 1);
+        assert!(state.answered.values().all(|answer| answer.at >= PAST as u64 / 2));
+        // All at one instant: as many go.
+        let mut state = State::default();
+        (0..=PAST).for_each(|n| state.answer_again(format!("key {n}"), answer(7)));
+        assert_eq!(state.answered.len(), PAST / 2 + 1);
+    }
+
+    #[test]
+    fn a_room_keeps_its_host_and_the_latest_guests() {
+        let mut room = Room::default();
+        let entry = |n: usize| Entry { secret: n.to_string(), host: n == 0, ..Entry::default() };
+        (0..PAST + 5).for_each(|n| room.let_in(entry(n)));
+        assert_eq!(room.entries.len(), PAST);
+        assert!(room.entries[0].host && room.entries[1].secret == "6");
+        assert_eq!(room.entries[PAST - 1].secret, (PAST + 4).to_string());
     }
 }

@@ -7,6 +7,7 @@ use super::Call;
 use super::recordings::{check_free, map, owner_facts, set};
 use super::reply::{Outcome, Reply, bad, conflict, done, ok};
 use super::state::{Kind, Record, World};
+use crate::bounds::{PAST, latest};
 
 /// What an archive weighs for each second, so that sizes look like sizes.
 const BYTES_PER_SECOND: u64 = 62_500;
@@ -86,7 +87,12 @@ impl World<'_> {
     /// Takes a new record in and tells who wants to hear.
     pub(super) fn begin(&mut self, kind: Kind, record: Record) {
         self.record_event(kind, &record);
-        self.state.records_mut(kind).push(record);
+        let records = self.state.records_mut(kind);
+        records.push(record);
+        // Archives can be deleted; the others stay when they are over.
+        if kind != Kind::Archive {
+            latest(records, PAST);
+        }
     }
 }
 

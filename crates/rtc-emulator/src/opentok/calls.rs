@@ -8,6 +8,7 @@ use super::recordings::{map, owner_text};
 use super::reply::{Outcome, Refusal, Reply, conflict, missing, ok};
 use super::state::{Kind, Record, World};
 use super::tokens::check_token;
+use crate::bounds::{PAST, latest};
 
 impl World<'_> {
     /// A connection is gone: with it what it stood for, unless that let it go itself.
@@ -54,6 +55,7 @@ pub(super) fn dial_sip(call: &mut Call<'_, '_>) -> Outcome {
     let record = Record { project, connection: Some(connection), facts, ..Record::default() };
     let told = record.told();
     call.world.state.sip_calls.push(record);
+    latest(&mut call.world.state.sip_calls, PAST);
     ok(told)
 }
 
@@ -67,6 +69,7 @@ pub(super) fn start_audio_connector(call: &mut Call<'_, '_>) -> Outcome {
     let project = call.project.clone();
     let record = Record { project, connection: Some(connection), facts, ..Record::default() };
     call.world.state.audio_connectors.push(record);
+    latest(&mut call.world.state.audio_connectors, PAST);
     ok(told)
 }
 

@@ -12,13 +12,12 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::state::{State, World};
-use crate::posting;
+use crate::bounds::{Place, Places, SAID, WAITING};
+use crate::posting::{self, Outcome};
 use crate::shared::Shared;
 
 /// How long is waited after each refusal, on the emulator's clock; then it is given up.
 const BACKOFF: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
-/// How many deliveries are remembered.
-const KEPT: usize = 1_000;
 
 /// A callback for the eyes of the management API.
 #[derive(Debug, Clone, Serialize)]
@@ -28,7 +27,8 @@ pub(super) struct Delivery {
     event: String,
     url: String,
     body: Value,
-    /// `pending`, `delivered`, `failed`, or `refused` when the URL is not one of this machine.
+    /// `pending`, `delivered`, `failed`, `refused` when the URL is not one of this machine, or `dropped` when too many
+    /// wait already.
     status: &'static str,
     attempts: usize,
     /// What came of the last attempt.
@@ -87,53 +87,56 @@ impl Post {
 impl World<'_> {
     pub(super) fn note_delivery(&mut self, delivery: Delivery) {
         self.state.deliveries.push_back(delivery);
-        while self.state.deliveries.len() > KEPT {
+        while self.state.deliveries.len() > SAID {
             self.state.deliveries.pop_front();
         }
     }
 }
 
-/// Posts what one call made known: to each URL one after the other.
-pub(super) fn send(shared: &Arc<Shared>, state: &Arc<Mutex<State>>, posts: Vec<Post>) {
+/// Posts what one call made known: to each URL one after the other, as many as may wait.
+pub(super) fn send(shared: &Arc<Shared>, state: &Arc<Mutex<State>>, places: &Places, posts: Vec<Post>) {
     // Without a runtime there is nobody to post: they stay pending.
     if posts.is_empty() || tokio::runtime::Handle::try_current().is_err() {
         return;
     }
     // A queue for each URL: whoever does not answer holds up nobody else.
-    let mut queues: BTreeMap<String, Vec<Post>> = BTreeMap::new();
+    let mut queues: BTreeMap<String, Vec<(Post, Place)>> = BTreeMap::new();
     for post in posts {
-        queues.entry(post.url.clone()).or_default().push(post);
+        match places.take() {
+            Some(place) => queues.entry(post.url.clone()).or_default().push((post, place)),
+            None => note(state, &post.id, "dropped", 0, format!("{WAITING} callbacks wait already")),
+        }
     }
     for queue in queues.into_values() {
         let (owned, state) = (Arc::clone(shared), Arc::clone(state));
         shared.spawn(async move {
-            for post in &queue {
-                deliver(&owned, &state, post).await;
+            for (post, _place) in queue {
+                deliver(&owned, &state, &post).await;
             }
         });
     }
 }
 
+/// Writes down what became of a callback, if it is still remembered.
+fn note(state: &Mutex<State>, id: &str, status: &'static str, attempts: usize, detail: String) {
+    let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(delivery) = state.deliveries.iter_mut().rev().find(|delivery| delivery.id == id) {
+        (delivery.status, delivery.attempts, delivery.detail) = (status, attempts, detail);
+    }
+}
+
 async fn deliver(shared: &Shared, state: &Mutex<State>, post: &Post) {
-    let note = |status, attempts, detail: String| {
-        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(delivery) = state.deliveries.iter_mut().rev().find(|delivery| delivery.id == post.id) {
-            (delivery.status, delivery.attempts, delivery.detail) = (status, attempts, detail);
-        }
-    };
-    let (address, uri) = match posting::loopback(&post.url) {
-        Ok(target) => target,
-        Err(reason) => return note("refused", 0, reason),
-    };
+    let headers: Vec<_> = post.authorization.iter().map(|value| ("authorization", value.as_str())).collect();
     let mut pauses = BACKOFF.into_iter();
     for attempts in 1.. {
-        let detail = match posting::post(address, &uri, post.authorization.as_deref(), &post.body).await {
-            Ok(status) if status.is_success() => return note("delivered", attempts, status.to_string()),
-            Ok(status) => status.to_string(),
-            Err(error) => error,
+        let Outcome { status, detail, .. } = posting::post(&post.url, &headers, &post.body, 0).await;
+        let pause = if status == "failed" { pauses.next() } else { None };
+        let Some(pause) = pause else {
+            // One that is refused was never sent.
+            let attempts = if status == "refused" { 0 } else { attempts };
+            return note(state, &post.id, status, attempts, detail);
         };
-        let Some(pause) = pauses.next() else { return note("failed", attempts, detail) };
-        note("pending", attempts, detail);
+        note(state, &post.id, "pending", attempts, detail);
         shared.clock.sleep(pause).await;
     }
 }

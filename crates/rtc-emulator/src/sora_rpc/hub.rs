@@ -1,7 +1,7 @@
 //! The world of the server: its channels, and how connections come and go.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
@@ -15,9 +15,13 @@ use super::{
     members::{Channel, Member, Profile},
     rpc,
     settings::Settings,
-    webhook::{self, Delivery, Post},
+    webhook::{self, Post},
 };
-use crate::shared::Shared;
+use crate::{
+    bounds::{Place, Places},
+    posting::Deliveries,
+    shared::Shared,
+};
 
 /// How many events wait for a connection that takes none.
 const INBOX: usize = 1024;
@@ -72,15 +76,19 @@ pub(crate) enum Refusal {
 pub(crate) struct Hub {
     pub(crate) shared: Arc<Shared>,
     data: Mutex<Data>,
-    posts: mpsc::UnboundedSender<Post>,
+    /// Not longer than there are places.
+    pub(super) posts: mpsc::UnboundedSender<(Post, Place)>,
+    pub(super) places: Places,
+    pub(super) deliveries: Deliveries,
 }
 
 #[derive(Default)]
 pub(super) struct Data {
     pub(super) settings: Settings,
     pub(super) channels: BTreeMap<String, Channel>,
-    pub(super) deliveries: VecDeque<Delivery>,
     pub(super) generation: u64,
+    /// JSON-RPC messages that came in, also of those who have left.
+    pub(super) rpc_requests: u64,
 }
 
 impl Data {
@@ -97,7 +105,13 @@ impl Data {
 impl Hub {
     pub(super) fn new(shared: &Arc<Shared>) -> Arc<Self> {
         let (posts, waiting) = mpsc::unbounded_channel();
-        let hub = Arc::new(Self { shared: Arc::clone(shared), data: Mutex::default(), posts });
+        let hub = Arc::new(Self {
+            shared: Arc::clone(shared),
+            data: Mutex::default(),
+            posts,
+            places: Places::default(),
+            deliveries: Deliveries::default(),
+        });
         shared.spawn(webhook::deliver(Arc::downgrade(&hub), waiting));
         hub
     }
@@ -168,14 +182,6 @@ impl Hub {
     pub(crate) fn stats(&self, id: &str, reports: Value) {
         if let Some(member) = self.lock().member(id) {
             member.reported = reports;
-        }
-    }
-
-    /// Leaves webhooks to be posted.
-    pub(super) fn post(&self, posts: impl IntoIterator<Item = Post>) {
-        for post in posts {
-            // The other end is there as long as the emulator is.
-            let _ = self.posts.send(post);
         }
     }
 }

@@ -235,6 +235,7 @@ impl Hub {
             let generation = data.generation + 1;
             std::mem::replace(&mut *data, Data { generation, ..Data::default() })
         };
+        self.deliveries.clear();
         for mut member in data.channels.into_values().flat_map(|channel| channel.members.into_values()) {
             member.tell(Event::Close { code: 1000, reason: "DISCONNECTED-API".into() });
         }

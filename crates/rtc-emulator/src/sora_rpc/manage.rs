@@ -39,7 +39,7 @@ pub(super) fn call(hub: &Arc<Hub>, method: &Method, path: &str, body: &Value) ->
         ("GET", ["channels"]) => Ok(channels(&hub.lock())),
         ("GET", ["config"]) => Ok(json!(hub.settings())),
         ("PUT", ["config"]) => configure(hub, body),
-        ("GET", ["deliveries"]) => Ok(json!(hub.lock().deliveries)),
+        ("GET", ["deliveries"]) => Ok(hub.deliveries.shown()),
         ("DELETE", ["channels", _, id] | ["connections", id]) => {
             if hub.close(id, 1000, "DISCONNECTED-API", None) { Ok(json!({})) } else { Err(missing()) }
         }
@@ -128,7 +128,8 @@ pub(super) fn state(hub: &Hub) -> Value {
         "channels": channels(&data),
         "sessions": data.channels.iter().map(session).collect::<Vec<Value>>(),
         "config": data.settings,
-        "deliveries": data.deliveries,
+        "deliveries": hub.deliveries.shown(),
+        "rpc_requests": data.rpc_requests,
     })
 }
 
@@ -142,7 +143,8 @@ pub(super) fn seed(hub: &Hub, state: &Value) -> Result<(), String> {
     };
     for (name, value) in members {
         match name.as_str() {
-            "config" => {}
+            // It is counted here, whatever it was elsewhere.
+            "config" | "rpc_requests" => {}
             "channels" | "sessions" | "deliveries" if is_empty(value) => {}
             "channels" | "sessions" | "deliveries" => {
                 return Err(format!("{name} exist while somebody is connected: give config alone"));

@@ -33,6 +33,7 @@ impl Refusal {
 
 /// Takes in one message of a connection. A notification has no answer, whatever becomes of it.
 pub(super) fn answer(data: &mut Data, id: &str, message: &[u8], now: SystemTime) -> Option<Value> {
+    data.rpc_requests += 1;
     let answer = answered(data, id, message, now);
     if let Some(member) = data.member(id) {
         member.counters.rpc_requests += 1;

@@ -9,7 +9,6 @@ use std::{
     time::SystemTime,
 };
 
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
@@ -18,10 +17,14 @@ use super::{
     members::{Channel, Member},
     notify::{micros, since},
 };
-use crate::{posting, time::unix_seconds};
+use crate::{
+    bounds::Place,
+    posting::{self, Delivery},
+    time::unix_seconds,
+};
 
-/// How many deliveries are remembered.
-const KEPT: usize = 1_000;
+/// How much of an answer is read, in bytes.
+const ANSWER_LIMIT: usize = 1 << 20;
 /// What the server says of itself.
 pub(super) const VERSION: &str = "2025.2.0";
 
@@ -35,22 +38,31 @@ pub(super) struct Post {
     pub(super) body: Value,
 }
 
-/// A webhook for the eyes of the management API.
-#[derive(Serialize)]
-pub(super) struct Delivery {
-    webhook: &'static str,
-    #[serde(rename = "type")]
-    kind: Value,
-    url: String,
-    body: Value,
-    /// `delivered`, `failed`, or `refused` when the URL is not one of this machine.
-    status: &'static str,
-    detail: String,
+impl Post {
+    /// The same for the eyes of the management API.
+    fn delivery(self) -> Delivery {
+        let Self { webhook, url, body, .. } = self;
+        let kind = body.get("type").cloned().unwrap_or_else(|| webhook.into());
+        Delivery { webhook: Some(webhook), kind, url, body, status: "", detail: String::new() }
+    }
+}
+
+impl Hub {
+    /// Leaves webhooks to be posted, as many as may wait: no receiver holds up the calls that they tell of.
+    pub(super) fn post(&self, posts: impl IntoIterator<Item = Post>) {
+        for post in posts {
+            match self.places.take() {
+                // The other end is there as long as the emulator is.
+                Some(place) => drop(self.posts.send((post, place))),
+                None => self.deliveries.note_dropped(post.delivery()),
+            }
+        }
+    }
 }
 
 /// Posts what there is to post, one after the other.
-pub(super) async fn deliver(hub: Weak<Hub>, mut posts: mpsc::UnboundedReceiver<Post>) {
-    while let Some(post) = posts.recv().await {
+pub(super) async fn deliver(hub: Weak<Hub>, mut posts: mpsc::UnboundedReceiver<(Post, Place)>) {
+    while let Some((post, _place)) = posts.recv().await {
         let Some(hub) = hub.upgrade() else { return };
         // What nobody took is given up.
         let _ = send(&hub, post).await;
@@ -59,29 +71,10 @@ pub(super) async fn deliver(hub: Weak<Hub>, mut posts: mpsc::UnboundedReceiver<P
 
 /// Posts one and gives the answer, if it is one of success.
 pub(super) async fn send(hub: &Arc<Hub>, post: Post) -> Option<Vec<u8>> {
-    let outcome = match posting::loopback(&post.url) {
-        Err(why) => Err(("refused", why)),
-        Ok((address, uri)) => {
-            let headers: Vec<_> = post.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            match posting::ask(address, &uri, &headers, &post.body.to_string()).await {
-                Ok((status, answer)) if status.is_success() => Ok((status.to_string(), answer)),
-                Ok((status, _)) => Err(("failed", status.to_string())),
-                Err(error) => Err(("failed", error)),
-            }
-        }
-    };
-    let (status, detail, answer) = match outcome {
-        Ok((detail, answer)) => ("delivered", detail, Some(answer.to_vec())),
-        Err((status, detail)) => (status, detail, None),
-    };
-    let Post { webhook, url, body, .. } = post;
-    let kind = body.get("type").cloned().unwrap_or_else(|| webhook.into());
-    let mut data = hub.lock();
-    data.deliveries.push_back(Delivery { webhook, kind, url, body, status, detail });
-    while data.deliveries.len() > KEPT {
-        data.deliveries.pop_front();
-    }
-    answer
+    let headers: Vec<_> = post.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let outcome = posting::post(&post.url, &headers, &post.body.to_string(), ANSWER_LIMIT).await;
+    hub.deliveries.note(Delivery { status: outcome.status, detail: outcome.detail, ..post.delivery() });
+    outcome.answer.map(|answer| answer.to_vec())
 }
 
 /// What every body begins with.

@@ -111,7 +111,7 @@ async fn post(emulator: &Emulator, path: &str, body: Value) -> (u16, Value) {
     let mut stream =
         tokio::net::TcpStream::connect(emulator.url().strip_prefix("http://").unwrap()).await.unwrap();
     let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all((head + &body).as_bytes()).await.unwrap();

@@ -139,7 +139,7 @@ async fn what_it_refuses_and_what_browsers_ask() {
     assert_eq!((broken.0, &broken.1["error_type"]), (400, &json!("INVALID-PARAMETER")));
     assert_eq!(call(&emulator, "Sora_20160711.PushChannel", json!([])).await.1["error_type"], "INVALID-JSON");
 
-    let ask = "OPTIONS /any HTTP/1.1\r\nhost: x\r\nconnection: close\r\norigin: http://a\r\n\
+    let ask = "OPTIONS /any HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\norigin: http://a\r\n\
                access-control-request-headers: X-Sora-Target\r\n\r\n";
     let (status, head, _) = http(&emulator, ask).await;
     assert_eq!(status, 204);

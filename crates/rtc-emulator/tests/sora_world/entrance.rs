@@ -87,7 +87,7 @@ async fn manage(emulator: &Emulator, method: &str, path: &str, body: Value) -> (
     let body = body.to_string();
     let length = body.len();
     let request = format!(
-        "{method} /_emulator/{path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        "{method} /_emulator/{path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
     );
     let (status, _, answer) = http(emulator, &request).await;
     (status, answer)

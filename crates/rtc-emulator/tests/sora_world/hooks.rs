@@ -83,3 +83,35 @@ async fn one_that_never_came_up_is_not_told() {
     let (_, body) = next(&mut inbox, "connection.created").await;
     assert_eq!(body["connection_id"], peer.id());
 }
+
+#[tokio::test]
+async fn a_receiver_that_hangs_holds_up_nobody() {
+    let emulator = Emulator::start().await.unwrap();
+    // Connections come about, and nobody takes them.
+    let hanging = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}/hook", hanging.local_addr().unwrap());
+    let config = json!({ "event_webhook_url": url, "session_webhook_url": url });
+    emulator.sora().configure(&config).unwrap();
+    let _peer = Peer::up(&emulator, connect()).await;
+    let channel = json!({ "channel_id": "sora" });
+    // Each tells both webhooks.
+    for _ in 0..150 {
+        done(&emulator, "Sora_20231220.StartRecording", channel.clone()).await;
+        done(&emulator, "Sora_20231220.StopRecording", channel.clone()).await;
+    }
+    // 602 came, 500 wait; the first may have been given up by now. Those without a place are one entry.
+    let deliveries = emulator.state()["sora-rpc"]["deliveries"].clone();
+    let dropped: Vec<&Value> =
+        deliveries.as_array().unwrap().iter().filter(|delivery| delivery["status"] == "dropped").collect();
+    let detail = dropped.last().unwrap()["detail"].as_str().unwrap();
+    let count: u32 = detail
+        .strip_prefix("500 reports wait already; ")
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((80..=102).contains(&count) && deliveries.as_array().unwrap().len() < 20, "{detail}");
+    assert_eq!(dropped.last().unwrap()["type"], "recording.report");
+}

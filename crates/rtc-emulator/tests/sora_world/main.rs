@@ -40,7 +40,7 @@ pub async fn call(emulator: &Emulator, target: &str, body: Value) -> (u16, Value
     let body = body.to_string();
     let length = body.len();
     let request = format!(
-        "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-sora-target: {target}\r\n\
+        "POST / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-sora-target: {target}\r\n\
          content-length: {length}\r\n\r\n{body}"
     );
     let (status, _, answer) = http(emulator, &request).await;

@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use super::{BAD_PARAMETER, NOBODY, Order, Outcome, done, refuse};
+use crate::bounds::{SAID, latest};
 use crate::{enablex::room::To, time::unix_millis};
 
 /// To everybody else, or to some.
@@ -23,6 +24,7 @@ pub(super) fn send(order: &mut Order<'_>) -> Outcome {
     });
     if kind == "chat" {
         order.room.session.chat.push(content.clone());
+        latest(&mut order.room.session.chat, SAID);
     }
     if broadcast {
         order.tell(To::Others(order.me), "onDataStreamToRoom", &content);

@@ -6,6 +6,7 @@ use super::event::broken;
 use super::room::{HOST, Key, Meeting, Member};
 use super::send::Turn;
 use super::{Call, Data};
+use crate::bounds::{SAID, latest};
 
 /// The meeting that a command is about: at the cloud only the connection's own, at a Community Edition any that goes
 /// on.
@@ -182,6 +183,7 @@ fn request(call: &Call<'_>, meeting: &mut Meeting) -> Option<Turn> {
     // The real server keeps only those that repeat the name.
     if request["username"] == member.name {
         member.requests.push(request.clone());
+        latest(&mut member.requests, SAID);
     }
     let told = json!({ "userRequest": request });
     let mut turn = Turn::default();
@@ -208,6 +210,7 @@ fn send_message(call: &Call<'_>, meeting: &mut Meeting) -> Option<Turn> {
     let message = call.given["messageObject"].clone();
     let told = json!({ "message": message });
     meeting.messages.push(message);
+    latest(&mut meeting.messages, SAID);
     Some(Turn::telling(meeting.to_all("receiveMessage", &told)))
 }
 
