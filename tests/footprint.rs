@@ -23,6 +23,8 @@ const BUDGETS: &[(&str, &str, usize)] = &[
     ("mediasfu", "rustls,socketio", 134),
     ("kvs-signaling", "rustls", 124),
     ("kvs-signaling", "rustls-ring", 124),
+    // What seals: the cipher, its authenticator and the traits of both.
+    ("kvs-signaling", "rustls-ring,shared-ice", 135),
     ("enablex", "rustls,socketio", 134),
     ("sora-rpc", "", 68),
     ("sora-rpc", "websocket", 91),

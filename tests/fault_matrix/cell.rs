@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use rtc_cli::{Outcome, Run};
+use rtc_cli::Run;
 use rtc_core::{
     Busy, Bytes, Claim, ClaimToken, MemoryStore, Rate, SharedClock, SharedStore, Store, StoreError, Taken,
 };
@@ -13,8 +13,9 @@ use tokio::net::TcpSocket;
 
 use crate::expect::{Expected, expect};
 use crate::faults::{self, Fault};
-use crate::operations::{Class, HERE, Op, SECRET};
+use crate::operations::{Class, HERE, Kind, Op, SECRET};
 use crate::server::{Seen, Server};
+use crate::stream;
 use crate::tls::Authority;
 
 /// The deadline of what only a deadline ends, and of all others.
@@ -84,16 +85,25 @@ async fn tried(world: &World, op: &Op, fault: Fault, expected: Expected) -> std:
     let held = Arc::new(AtomicI64::new(0));
     let store = SharedStore::new(Counted(MemoryStore::new(SharedClock::default()), Arc::clone(&held)));
     let mut run = run(op, &url, store, &world.authority.pem);
-    run.timeout = Some(if fault.hangs() { SHORT } else { LONG });
+    let limit = if hangs(fault, op) { SHORT } else { LONG };
+    run.timeout = Some(limit);
     let begun = Instant::now();
-    let outcome = call(op, &url, &run).await;
+    let error = call(op, &url, &run, expected).await;
     let took = begun.elapsed();
     let mut bad = Vec::new();
-    judge(expected, op, &outcome, &server.seen(), &mut bad);
-    if fault.hangs() && took > SHORT + MARGIN || took > LONG + MARGIN {
+    judge(expected, op, &error, &server.seen(), &mut bad);
+    if took > limit + MARGIN {
         bad.push(format!("it took {took:?}"));
     }
-    leaks(&outcome, &server.seen(), &mut bad);
+    leaks(&error, &server.seen(), &mut bad);
+    // Whoever reads such a body without help hears of its end, too.
+    if op.kind == Kind::Stream && matches!(fault, Fault::ClosedInBody | Fault::ResetInBody | Fault::ChunkCut)
+    {
+        let error = stream::read_raw(&address(op, &url), &run, limit).await;
+        if error["kind"] != "connection" {
+            bad.push(format!("the body by itself: {error}"));
+        }
+    }
     if !world.elsewhere.seen().is_empty() {
         bad.push("a redirect was followed to another host".into());
     }
@@ -106,12 +116,24 @@ async fn tried(world: &World, op: &Op, fault: Fault, expected: Expected) -> std:
         let url = format!("{scheme}:{}", server.port());
         run.endpoint = Some(endpoint(op, &url));
         run.timeout = Some(LONG);
-        let after = call(op, &url, &run).await;
-        if !after.is_ok() {
-            bad.push(format!("afterwards: {}", after.body["error"]));
+        let after = call(op, &url, &run, Expected::Done).await;
+        if !after.is_null() {
+            bad.push(format!("afterwards: {after}"));
         }
     }
+    if !server.is_left().await {
+        bad.push("a connection is left behind".into());
+    }
     Ok(bad)
+}
+
+/// Whether only the deadline ends it. Who reads a body as it arrives has all the time that it takes.
+fn hangs(fault: Fault, op: &Op) -> bool {
+    match fault {
+        Fault::SlowBody => op.kind != Kind::Stream,
+        Fault::ClaimedTooLarge => op.kind == Kind::Stream,
+        _ => fault.hangs(),
+    }
 }
 
 /// A port where nobody listens, and nobody else will while this is kept.
@@ -150,20 +172,29 @@ fn run(op: &Op, url: &str, store: SharedStore, pem: &str) -> Run {
     run
 }
 
-async fn call(op: &Op, url: &str, run: &Run) -> Outcome {
+/// The call, and the error that it ends with, if it does.
+async fn call(op: &Op, url: &str, run: &Run, expected: Expected) -> Value {
+    if op.kind == Kind::Stream {
+        let enough = if let Expected::Flows(bytes) = expected { bytes } else { u64::MAX };
+        return stream::read(&address(op, url), run, run.timeout.unwrap_or(LONG), enough).await;
+    }
     let mut input = op.input.clone();
     if let Some(Value::String(text)) =
         input.get_mut("url").filter(|text| text.as_str().is_some_and(|t| t.starts_with(HERE)))
     {
         *text = text.replace(HERE, url);
     }
-    rtc_cli::batch::run(op.provider, op.name, input, run).await
+    rtc_cli::batch::run(op.provider, op.name, input, run).await.body["error"].take()
 }
 
-fn judge(expected: Expected, op: &Op, outcome: &Outcome, seen: &[Seen], bad: &mut Vec<String>) {
-    let error = &outcome.body["error"];
+/// The address in the input, at this server.
+fn address(op: &Op, url: &str) -> String {
+    op.input["url"].as_str().unwrap_or_default().replace(HERE, url)
+}
+
+fn judge(expected: Expected, op: &Op, error: &Value, seen: &[Seen], bad: &mut Vec<String>) {
     let (kind, (least, most)) = match expected {
-        Expected::Done => (None, (1, 1)),
+        Expected::Done | Expected::Flows(_) => (None, (1, 1)),
         Expected::Fails(kind, requests) => (Some(kind), requests),
         Expected::Not(_) => return,
     };
@@ -190,8 +221,8 @@ fn judge(expected: Expected, op: &Op, outcome: &Outcome, seen: &[Seen], bad: &mu
 }
 
 /// Whether the error tells a secret: of the account, of the input, or one that was made of them for the request.
-fn leaks(outcome: &Outcome, seen: &[Seen], bad: &mut Vec<String>) {
-    let told = outcome.body["error"].to_string();
+fn leaks(error: &Value, seen: &[Seen], bad: &mut Vec<String>) {
+    let told = error.to_string();
     let mut secrets: Vec<String> = [KEY, CANARY, SECRET].map(str::to_owned).into();
     for name in ["authorization", "x-opentok-auth"] {
         for value in seen.iter().filter_map(|seen| seen.header(name)) {

@@ -244,7 +244,7 @@ impl Fault {
             HtmlBadGateway => (answer(502, "", "text/html", PAGE), End::Close),
             Empty => (answer(200, &good.head, good.content_type, ""), End::Close),
             CutJson => (json("{\"id\":\"i"), End::Close),
-            DeepJson => (json(&"[".repeat(100_000)), End::Close),
+            DeepJson => (json(&("[".repeat(100_000) + &"]".repeat(100_000))), End::Close),
             WrongType => (answer(200, &good.head, "image/png", &good.body), End::Close),
             Bom => {
                 (answer(200, &good.head, good.content_type, &format!("\u{feff}{}", good.body)), End::Close)

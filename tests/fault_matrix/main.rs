@@ -13,6 +13,8 @@ mod operations;
 mod proxy;
 mod report;
 mod server;
+mod state;
+mod stream;
 mod tls;
 
 use std::process::ExitCode;
@@ -122,6 +124,7 @@ async fn run(options: &Options) -> Report {
             Err(panic) => report.note("a cell panicked", Err(panic.to_string())),
         }
     }
+    state::run(options.only.as_deref(), &mut report).await;
     live::run(options.full, options.only.as_deref(), &mut report).await;
     report
 }
@@ -131,7 +134,8 @@ async fn left_over() -> usize {
     let metrics = Handle::current().metrics();
     let deadline = Instant::now() + PATIENCE;
     while metrics.num_alive_tasks() > 0 && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        // No event tells of it.
+        tokio::task::yield_now().await;
     }
     metrics.num_alive_tasks()
 }

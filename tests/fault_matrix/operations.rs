@@ -25,9 +25,9 @@ pub(crate) enum Class {
 /// What an answer is to its reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
-    /// Nothing is read of it.
+    /// Nothing, or JSON that is not looked into.
     Nothing,
-    /// Nothing, or an object that is not looked into.
+    /// Nothing, or an object of which some members are read.
     NothingOrObject,
     /// Whatever JSON it is, or nothing.
     AnyJson,
@@ -294,7 +294,7 @@ fn mediasfu(name: &str) -> (Kind, Good) {
 fn kvs(name: &str) -> (Kind, Good) {
     let nothing = ["update_", "delete_", "tag_", "untag_", "join_"].iter().any(|verb| name.starts_with(verb));
     match name {
-        _ if nothing => (Kind::NothingOrObject, good("{}")),
+        _ if nothing => (Kind::Nothing, good("{}")),
         "get_signaling_channel_endpoint" => (
             Kind::Json,
             good(r#"{"ResourceEndpointList":[{"Protocol":"HTTPS","ResourceEndpoint":"https://x.example"}]}"#),

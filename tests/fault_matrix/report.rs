@@ -27,7 +27,7 @@ struct Row {
 pub(crate) struct Report {
     full: bool,
     http: BTreeMap<usize, Row>,
-    live: Vec<(String, Row)>,
+    others: Vec<(String, Row)>,
     reasons: BTreeMap<(String, &'static str), BTreeMap<&'static str, usize>>,
     notes: Vec<(String, Result<(), String>)>,
     failures: Vec<String>,
@@ -35,8 +35,8 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(full: bool) -> Self {
-        let (http, live) = (BTreeMap::new(), Vec::new());
-        Self { full, http, live, reasons: BTreeMap::new(), notes: Vec::new(), failures: Vec::new() }
+        let (http, others) = (BTreeMap::new(), Vec::new());
+        Self { full, http, others, reasons: BTreeMap::new(), notes: Vec::new(), failures: Vec::new() }
     }
 
     /// A cell of an HTTP operation.
@@ -47,8 +47,8 @@ impl Report {
         count(row, &mut self.reasons, &mut self.failures, (op.provider, &op.label(), &fault.name()), verdict);
     }
 
-    /// A cell of a live connection.
-    pub(crate) fn live(
+    /// A cell of a table row of its own name.
+    pub(crate) fn other(
         &mut self,
         provider: &'static str,
         op: &str,
@@ -56,11 +56,11 @@ impl Report {
         outcome: &str,
         verdict: Verdict,
     ) {
-        let at = self.live.iter().position(|(name, _)| name == fault).unwrap_or_else(|| {
-            self.live.push((fault.to_owned(), Row::default()));
-            self.live.len() - 1
+        let at = self.others.iter().position(|(name, _)| name == fault).unwrap_or_else(|| {
+            self.others.push((fault.to_owned(), Row::default()));
+            self.others.len() - 1
         });
-        let row = &mut self.live[at].1;
+        let row = &mut self.others[at].1;
         if !matches!(verdict, Verdict::NotApplicable(_)) {
             row.outcomes.insert(outcome.to_owned());
         }
@@ -77,7 +77,7 @@ impl Report {
     }
 
     fn counts(&self) -> impl Iterator<Item = &Count> {
-        self.http.values().chain(self.live.iter().map(|(_, row)| row)).flat_map(|row| row.counts.values())
+        self.http.values().chain(self.others.iter().map(|(_, row)| row)).flat_map(|row| row.counts.values())
     }
 
     pub(crate) fn passed(&self) -> usize {
@@ -92,7 +92,7 @@ impl Report {
 
     fn rows(&self) -> Vec<(String, &Row)> {
         let http = self.http.iter().map(|(at, row)| (faults::ALL[*at].name(), row));
-        http.chain(self.live.iter().map(|(name, row)| (format!("live: {name}"), row))).collect()
+        http.chain(self.others.iter().map(|(name, row)| (name.clone(), row))).collect()
     }
 
     /// For the terminal.
@@ -182,6 +182,7 @@ fn outcome(expected: Expected) -> Option<String> {
     match expected {
         Expected::Not(_) => None,
         Expected::Done => Some("done x1".into()),
+        Expected::Flows(_) => Some("it flows until the reader leaves x1".into()),
         Expected::Fails(kind, (0, 1)) => Some(format!("{kind} x1")),
         Expected::Fails(kind, (_, most)) => Some(format!("{kind} x{most}")),
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
@@ -58,8 +59,12 @@ pub(crate) struct Server {
     address: SocketAddr,
     script: Arc<Mutex<Script>>,
     seen: Arc<Mutex<Vec<Seen>>>,
+    open: watch::Receiver<usize>,
     task: JoinHandle<()>,
 }
+
+/// How long a client that is gone may take to leave its connections.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -73,8 +78,9 @@ impl Server {
         let address = listener.local_addr()?;
         let script = Arc::new(Mutex::new(script));
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let task = servers().spawn(accept(listener, tls, Arc::clone(&script), Arc::clone(&seen)));
-        Ok(Self { address, script, seen, task })
+        let (count, open) = watch::channel(0);
+        let task = servers().spawn(accept(listener, tls, Arc::clone(&script), Arc::clone(&seen), count));
+        Ok(Self { address, script, seen, open, task })
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -89,6 +95,13 @@ impl Server {
     pub(crate) fn seen(&self) -> Vec<Seen> {
         lock(&self.seen).clone()
     }
+
+    /// Whether all clients have left, or do so soon.
+    pub(crate) async fn is_left(&self) -> bool {
+        let mut open = self.open.clone();
+        let left = tokio::time::timeout(PATIENCE, open.wait_for(|open| *open == 0)).await;
+        matches!(left, Ok(Ok(_)))
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -100,6 +113,7 @@ async fn accept(
     tls: Option<TlsAcceptor>,
     script: Arc<Mutex<Script>>,
     seen: Arc<Mutex<Vec<Seen>>>,
+    open: watch::Sender<usize>,
 ) {
     // Dropped with the server, so that nothing of it outlives its cell.
     let mut connections = tokio::task::JoinSet::new();
@@ -108,9 +122,10 @@ async fn accept(
             accepted = listener.accept() => {
                 let Ok((stream, _)) = accepted else { return };
                 let (script, seen, tls) = (lock(&script).clone(), Arc::clone(&seen), tls.clone());
+                open.send_modify(|open| *open += 1);
                 connections.spawn(connection(stream, tls, script, seen));
             }
-            Some(_) = connections.join_next() => {}
+            Some(_) = connections.join_next() => open.send_modify(|open| *open -= 1),
         }
     }
 }
@@ -161,7 +176,8 @@ async fn serve(
         Reset => {}
         Hold => until_gone(&mut stream).await,
         Drip => loop {
-            // Often enough that no limit on idle time could end it.
+            // This is the fault itself: bytes that come in real time, often enough that no limit on idle time could
+            // end it.
             stream.write_all(b"x").await?;
             stream.flush().await?;
             tokio::time::sleep(Duration::from_millis(20)).await;

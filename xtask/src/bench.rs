@@ -14,6 +14,7 @@ const OWN: &[&str] = &[
     "create_room",
     "emulator_load",
     "kvs_cache",
+    "pacer",
     "room_fanout",
     "socketio_frames",
     "sora_call",

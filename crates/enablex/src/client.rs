@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use rtc_core::{Caller, ClientConfig};
+use rtc_core::{Caller, ClientConfig, Operation, Pace, Quotas, Store};
 
 use crate::credentials::{Credentials, EnableX, RecordingAccess};
 use crate::error::Result;
 use crate::operation::{Call, CreateRoom, CreateToken};
+use crate::pace;
 #[cfg(feature = "socketio")]
 use crate::{
     operation::ConnectRoom,
@@ -32,6 +33,7 @@ pub(crate) const AGENT: &str = concat!("rtc-enablex/", env!("CARGO_PKG_VERSION")
 #[derive(Debug, Clone)]
 pub struct Client {
     caller: Caller<EnableX>,
+    pace: Option<Pace>,
     #[cfg(feature = "socketio")]
     rooms: RoomOptions,
 }
@@ -43,6 +45,8 @@ pub struct ClientBuilder {
     credentials: Credentials,
     recordings: Option<RecordingAccess>,
     config: ClientConfig,
+    rate: Option<(u32, Duration)>,
+    paced: bool,
 }
 
 impl ClientBuilder {
@@ -54,21 +58,45 @@ impl ClientBuilder {
         self
     }
 
+    /// Keeps `calls` (at least 1) in any stretch of `per` of all calls of the Server API, by all clients of the application
+    /// that share a [`store`](Self::store). The vendor documents no number; without this nothing is waited for until the
+    /// service refuses a call for calling too often (429).
+    pub fn rate(mut self, calls: u32, per: Duration) -> Self {
+        self.rate = Some((calls, per));
+        self
+    }
+
+    /// Whether calls of the Server API keep the [`rate`](Self::rate) and hold off after a refusal for calling too often (429);
+    /// on by default. They hold off for as long as the service says, at most a minute, or for the pause of the retry
+    /// policy; all clients of the application that share a store do so, within the time limits of their calls.
+    pub fn paced(mut self, on: bool) -> Self {
+        self.paced = on;
+        self
+    }
+
+    /// Keeps rate and pauses in this store; in this client only when not given. Each call then asks the store once, and
+    /// once more where there is a rate. When it is away, calls go on without it.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.config.set_store(store);
+        self
+    }
+
     /// The client.
     ///
     /// # Errors
     /// When the endpoint, a header, a certificate or the proxy cannot be used. Credentials are checked with
     /// the first call.
     pub fn build(self) -> Result<Client> {
+        let quotas = self.paced.then(|| Quotas::new(self.config.store(), self.config.clock.clone()));
+        let app_id = self.credentials.app_id().to_owned();
         let service = EnableX::new(self.credentials, self.recordings);
+        let caller =
+            with_limits(self.config.clone(), TOTAL_TIME, CONNECT_TIME).caller(service, BASE, AGENT)?;
         Ok(Client {
+            pace: quotas.map(|quotas| pace::of_application(&quotas, self.rate, &app_id, caller.base())),
+            caller,
             #[cfg(feature = "socketio")]
-            rooms: RoomOptions::from_config(with_limits(
-                self.config.clone(),
-                room::ANSWER_TIME,
-                room::CONNECT_TIME,
-            )),
-            caller: with_limits(self.config, TOTAL_TIME, CONNECT_TIME).caller(service, BASE, AGENT)?,
+            rooms: RoomOptions::from_config(with_limits(self.config, room::ANSWER_TIME, room::CONNECT_TIME)),
         })
     }
 }
@@ -98,7 +126,7 @@ impl Client {
     pub fn builder(credentials: Credentials) -> ClientBuilder {
         let mut config = ClientConfig::new(UNSET);
         config.limits = config.limits.with_connect(UNSET);
-        ClientBuilder { credentials, recordings: None, config }
+        ClientBuilder { credentials, recordings: None, config, rate: None, paced: true }
     }
 
     /// A client from `ENABLEX_APP_ID`, `ENABLEX_APP_KEY` and, if set, `ENABLEX_ENDPOINT`.
@@ -131,7 +159,7 @@ impl Client {
     /// # Ok(()) }
     /// ```
     pub fn create_room(&self, request: CreateRoom) -> Call<CreateRoom> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Creates a token with which one user can enter a room once, within 15 minutes.
@@ -153,7 +181,7 @@ impl Client {
     /// # Ok(()) }
     /// ```
     pub fn create_token(&self, request: CreateToken) -> Call<CreateToken> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Enters a room with this client's settings. [`Room::connect`] does it without a client. Extra headers and the
@@ -195,5 +223,10 @@ impl Client {
     #[cfg(feature = "socketio")]
     pub fn room_options(&self) -> RoomOptions {
         self.rooms.clone()
+    }
+
+    /// A call of the Server API, at its pace.
+    fn call<O: Operation<EnableX>>(&self, request: O) -> Call<O> {
+        self.caller.call(request).pace(self.pace.clone())
     }
 }

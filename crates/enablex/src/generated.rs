@@ -2104,9 +2104,9 @@ impl Operation<EnableX> for UpdateRoom {
     fn decode(
         &self,
         _sent: &Uri,
-        _response: &Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        rtc_core::encode::decode_nothing(response)
     }
 }
 /// Deletes a room. One with people in it refuses.
@@ -2169,9 +2169,9 @@ impl Operation<EnableX> for DeleteRoom {
     fn decode(
         &self,
         _sent: &Uri,
-        _response: &Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        rtc_core::encode::decode_nothing(response)
     }
 }
 /// Creates a token with which one user can enter a room once, within 15 minutes.

@@ -12,6 +12,7 @@ mod generated_codes;
 mod lifecycle;
 mod model;
 mod operation;
+mod pace;
 mod recording;
 pub mod room;
 mod token;

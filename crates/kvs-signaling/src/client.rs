@@ -4,7 +4,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rtc_core::{AuthError, Caller, Clock as _, ErrorKind, Reason, Service as _, Trust, Violations, timeout};
+use rtc_core::{
+    AuthError, Caller, Clock as _, ErrorKind, Operation, Reason, Service as _, Trust, Violations, timeout,
+};
 
 use crate::credentials::{Credentials, Kvs, SharedCredentialsProvider};
 use crate::discovery::{Endpoints, Trusted, may_have_moved};
@@ -16,7 +18,7 @@ use crate::operation::{
     Call, ChannelRole, GetIceServerConfig, GetSignalingChannelEndpoint, IceServers, NameValue,
     PresignConnectAsMaster, PresignConnectAsViewer, Protocol, ResolveEndpoint, SignRequest, StunUrl,
 };
-use crate::pace::Pace;
+use crate::pace::{Limited, Limits};
 use crate::presign::{self, Signed, SignedRequest};
 
 mod builder;
@@ -41,7 +43,7 @@ pub struct Client {
 #[derive(Debug)]
 pub(crate) struct Shared {
     ice: IceCache,
-    pace: Pace,
+    limits: Option<Limits>,
     pub(crate) endpoints: Endpoints,
     stun: String,
     pub(crate) trusted: Trusted,
@@ -102,7 +104,7 @@ impl Client {
         &self,
         request: GetSignalingChannelEndpoint,
     ) -> Call<GetSignalingChannelEndpoint> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Gets TURN servers of a channel. Give the call the channel's HTTPS endpoint, or use
@@ -124,7 +126,7 @@ impl Client {
     /// # Ok(()) }
     /// ```
     pub fn get_ice_server_config(&self, request: GetIceServerConfig) -> Call<GetIceServerConfig> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Gives the ICE servers of a channel: STUN first, then TURN with credentials. Endpoints and servers are
@@ -300,6 +302,13 @@ impl Client {
         &self.shared
     }
 
+    /// A call that keeps the documented limits.
+    fn call<O: Operation<Kvs> + Limited>(&self, request: O) -> Call<O> {
+        let limits = self.shared.limits.as_ref();
+        let pace = limits.and_then(|limits| limits.pace(O::META.name, request.channel()));
+        self.caller.call(request).pace(pace)
+    }
+
     /// The credentials, unless their provider takes longer than a call may.
     async fn within_limit(
         &self,
@@ -334,7 +343,6 @@ impl Client {
             let endpoint = self.endpoint_of(&channel_arn, &role, Protocol::Https).await?;
             call = call.discovered_endpoint(endpoint);
         }
-        self.shared.pace.ice(&channel_arn).await;
         let config = call.await.inspect_err(|error| {
             if may_have_moved(error) {
                 self.forget_endpoints(&channel_arn);

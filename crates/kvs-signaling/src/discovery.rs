@@ -57,9 +57,10 @@ impl Endpoints {
 }
 
 /// Whether a failure of an endpoint may mean that the channel has moved. A throttle, say, does not, and asking
-/// for the endpoint again would only add to it.
+/// for the endpoint again would only add to it; nor does a call that waited for its turn in vain.
 pub(crate) fn may_have_moved(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::NotFound)
+    error.attempts() > 0
+        && matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout | ErrorKind::NotFound)
 }
 
 /// Where credentials may be sent among the endpoints that the service names.

@@ -1627,7 +1627,7 @@ impl rtc_core::Paged<Kvs> for DescribeMappedResourceConfiguration {
         Some(self)
     }
 }
-/// Sends an SDP offer of an Alexa device to the master and waits for its answer. Send it to the channel's HTTPS endpoint; it takes as long as a message may wait (5 to 120 seconds).
+/// Sends an SDP offer of an Alexa device to the master and waits for its answer. Send it to the channel's HTTPS endpoint; it takes as long as a message may wait (5 to 120 seconds), so its own time limit is 130 s.
 ///
 /// `POST /v1/send-alexa-offer-to-master`.
 ///

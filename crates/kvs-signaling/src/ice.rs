@@ -1,116 +1,44 @@
-//! ICE servers in the form of a peer connection, and their cache.
+//! The cache of ICE servers.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use rtc_core::{Clock, Reason, Secret, ServiceError, SharedClock, timeout};
-use serde::{Serialize, Serializer};
+use rtc_core::{Clock, Reason, ServiceError, SharedClock, timeout};
 
-use crate::canonical::rfc3339;
 use crate::error::{Error, KvsError, Result};
-use crate::model::TurnServer;
-use crate::operation::{ChannelRole, IceServers, IceService};
+
+#[cfg(feature = "shared-ice")]
+mod seal;
+mod server;
+#[cfg(feature = "shared-ice")]
+mod shared;
+#[cfg(all(test, feature = "shared-ice"))]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests;
+
+#[cfg(feature = "shared-ice")]
+pub use seal::IceSealKey;
+pub use server::{IceKey, IceServer};
+#[cfg(feature = "shared-ice")]
+pub use shared::SharedIceStats;
 
 /// How long before their end credentials are not handed out any more, as in the C SDK.
 const GRACE: Duration = Duration::from_secs(30);
-/// The documented life of credentials is five minutes, whatever the answer says.
-const LONGEST: Duration = Duration::from_secs(270);
+/// The documented life of credentials, whatever the answer says.
+const LONGEST: Duration = Duration::from_secs(300);
 /// How many keys are held unless told otherwise.
 const ENTRIES: usize = 1024;
-
-/// One server of `RTCConfiguration.iceServers` (W3C WebRTC).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct IceServer {
-    /// The URLs: `stun:`, `stuns:`, `turn:`, `turns:`.
-    pub urls: Vec<String>,
-    /// The user name; none of a STUN server.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
-    /// The password; none of a STUN server.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub credential: Option<Secret>,
-    /// When the credentials end; none of a STUN server. They are needed to allocate and to refresh.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_rfc3339")]
-    pub expires_at: Option<SystemTime>,
-}
-
-#[allow(clippy::ref_option)]
-fn as_rfc3339<S: Serializer>(at: &Option<SystemTime>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    at.map(rfc3339).serialize(serializer)
-}
-
-impl IceServer {
-    pub(crate) fn stun(url: String) -> Self {
-        Self { urls: vec![url], username: None, credential: None, expires_at: None }
-    }
-
-    /// A TURN server as it was answered to a request sent at `asked`.
-    pub(crate) fn turn(server: TurnServer, asked: SystemTime) -> Self {
-        let ttl = server.ttl.map(Duration::from_secs);
-        Self {
-            urls: server.uris,
-            username: server.username,
-            credential: server.password,
-            expires_at: ttl.and_then(|ttl| asked.checked_add(ttl)),
-        }
-    }
-}
-
-/// What distinguishes the answers of `GetIceServerConfig`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct IceKey {
-    /// The channel.
-    pub channel_arn: String,
-    /// The role, as each has an endpoint of its own.
-    pub role: ChannelRole,
-    /// The viewer.
-    pub client_id: Option<String>,
-    /// The service.
-    pub service: Option<IceService>,
-    /// The id in the TURN user name.
-    pub username: Option<String>,
-}
-
-impl IceKey {
-    /// The key of a channel, asked for as a viewer without a client id, a service or a user name.
-    #[must_use]
-    pub fn new(channel_arn: impl Into<String>) -> Self {
-        Self::from(&IceServers::new(channel_arn))
-    }
-}
-
-impl From<IceServers> for IceKey {
-    fn from(request: IceServers) -> Self {
-        let IceServers { channel_arn, role, client_id, service, username } = request;
-        Self { channel_arn, role, client_id, service, username }
-    }
-}
-
-/// The request again: the key is all of it.
-impl From<IceKey> for IceServers {
-    fn from(key: IceKey) -> Self {
-        let IceKey { channel_arn, role, client_id, service, username } = key;
-        Self { channel_arn, role, client_id, service, username }
-    }
-}
-
-impl From<&IceServers> for IceKey {
-    fn from(request: &IceServers) -> Self {
-        request.clone().into()
-    }
-}
 
 /// What a fetch gives: the servers, and the shortest life of their credentials (none: not to be cached).
 pub type Fetched = (Vec<IceServer>, Option<Duration>);
 
 /// A cache of ICE servers, which protects the quota of five requests per second and channel.
 ///
-/// - An entry lives as long as the shortest credentials in it less 30 s, at most 270 s, on the monotonic clock.
+/// - An entry lives as long as the shortest credentials in it less a grace of 30 s, at most 270 s, on the
+///   monotonic clock.
 /// - Concurrent calls for one key share one request. If it fails, the call that made it gets the error and
 ///   those that waited get [`KvsError::Shared`]; nothing is kept, so the next call asks again.
 /// - A call that is dropped while it asks hands the task over to one that waits; without one, nothing is left.
@@ -121,9 +49,23 @@ pub type Fetched = (Vec<IceServer>, Option<Duration>);
 pub struct IceCache(Arc<Inner>);
 
 struct Inner {
+    settings: Settings,
+    slots: Mutex<HashMap<IceKey, Slot>>,
+}
+
+#[derive(Clone)]
+struct Settings {
     clock: SharedClock,
     capacity: usize,
-    slots: Mutex<HashMap<IceKey, Slot>>,
+    grace: Duration,
+    #[cfg(feature = "shared-ice")]
+    shared: Option<Arc<shared::Shared>>,
+}
+
+impl From<Settings> for IceCache {
+    fn from(settings: Settings) -> Self {
+        Self(Arc::new(Inner { settings, slots: Mutex::default() }))
+    }
 }
 
 enum Slot {
@@ -163,6 +105,12 @@ impl Drop for Hold<'_> {
     }
 }
 
+/// What came of an answer: the servers, and until when they may be held, if at all.
+struct Obtained {
+    servers: Arc<[IceServer]>,
+    until: Option<Instant>,
+}
+
 enum Found {
     Fresh(Arc<[IceServer]>),
     Flight(Arc<Flight>),
@@ -170,7 +118,12 @@ enum Found {
 
 impl fmt::Debug for IceCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IceCache").field("len", &self.len()).field("capacity", &self.0.capacity).finish()
+        let Settings { capacity, grace, .. } = &self.0.settings;
+        let mut out = f.debug_struct("IceCache");
+        out.field("len", &self.len()).field("capacity", capacity).field("grace", grace);
+        #[cfg(feature = "shared-ice")]
+        out.field("shared", &self.0.settings.shared.is_some());
+        out.finish()
     }
 }
 
@@ -184,8 +137,20 @@ impl IceCache {
     /// An empty cache of at most `capacity` keys (at least one).
     #[must_use]
     pub fn with_capacity(clock: impl Clock, capacity: usize) -> Self {
-        let slots = Mutex::new(HashMap::new());
-        Self(Arc::new(Inner { clock: SharedClock::new(clock), capacity: capacity.max(1), slots }))
+        Self::from(Settings {
+            clock: SharedClock::new(clock),
+            capacity: capacity.max(1),
+            grace: GRACE,
+            #[cfg(feature = "shared-ice")]
+            shared: None,
+        })
+    }
+
+    /// An empty cache like this one that hands credentials out until so long before their end; 30 s unless told
+    /// otherwise, and at most five minutes. It is what a peer connection has left to reach the TURN server.
+    #[must_use]
+    pub fn with_grace(&self, grace: Duration) -> Self {
+        Settings { grace: grace.min(LONGEST), ..self.0.settings.clone() }.into()
     }
 
     /// How many keys are held, those under way included.
@@ -203,17 +168,39 @@ impl IceCache {
     /// Forgets a key: the next call asks again. What is under way is given to those who wait for it, but not
     /// kept. To be used when the service says `RECONNECT_ICE_SERVER` or a TURN server refuses the credentials.
     pub fn invalidate(&self, key: &IceKey) {
-        self.slots().remove(key);
+        let removed = self.slots().remove(key);
+        self.refuse([(key.clone(), removed)]);
     }
 
     /// Forgets all keys of a channel, as [`invalidate`](Self::invalidate) does.
     pub fn invalidate_channel(&self, channel_arn: &str) {
-        self.slots().retain(|key, _| key.channel_arn != channel_arn);
+        self.forget(|key| key.channel_arn == channel_arn);
     }
 
     /// Forgets everything.
     pub fn clear(&self) {
-        self.slots().clear();
+        self.forget(|_| true);
+    }
+
+    fn forget(&self, doomed: impl Fn(&IceKey) -> bool) {
+        let removed: Vec<_> = self.slots().extract_if(|key, _| doomed(key)).collect();
+        self.refuse(removed.into_iter().map(|(key, slot)| (key, Some(slot))));
+    }
+
+    /// Does not take from the store again what is forgotten.
+    fn refuse(&self, removed: impl IntoIterator<Item = (IceKey, Option<Slot>)>) {
+        #[cfg(feature = "shared-ice")]
+        if let Some(shared) = &self.0.settings.shared {
+            for (key, slot) in removed {
+                let held = slot.and_then(|slot| match slot {
+                    Slot::Ready { servers, .. } => Some(servers),
+                    Slot::Flying(_) => None,
+                });
+                shared.refuse(key, held, self.now(), self.0.settings.capacity);
+            }
+        }
+        #[cfg(not(feature = "shared-ice"))]
+        drop(removed);
     }
 
     /// The servers of a key: those that are held, or what `fetch` gives, which runs at most once at a time.
@@ -249,7 +236,7 @@ impl IceCache {
         let mut outcome = match limit {
             None => flight.outcome.lock().await,
             Some(limit) => {
-                let had = timeout(&self.0.clock, limit, flight.outcome.lock()).await;
+                let had = timeout(&self.0.settings.clock, limit, flight.outcome.lock()).await;
                 // Whether the other call has sent it is not known.
                 had.ok_or_else(|| Error::new(Reason::Timeout(limit)).with_exchange(0, true))?
             }
@@ -261,36 +248,50 @@ impl IceCache {
             }
             None => {}
         }
-        // Counted from before the request, so that its duration is no free life.
-        let asked = self.0.clock.monotonic();
-        match fetch().await {
-            Ok((servers, ttl)) => {
-                let servers: Arc<[IceServer]> = servers.into();
+        #[cfg(feature = "shared-ice")]
+        let obtained = shared::obtain(self, key, limit, fetch).await;
+        #[cfg(not(feature = "shared-ice"))]
+        let obtained = self.ask(fetch).await;
+        match obtained {
+            Ok(Obtained { servers, until }) => {
                 *outcome = Some(Ok(Arc::clone(&servers)));
-                let life =
-                    ttl.map(|ttl| ttl.saturating_sub(GRACE).min(LONGEST)).filter(|life| !life.is_zero());
-                self.land(
-                    key,
-                    flight,
-                    life.map(|life| Slot::Ready { servers: Arc::clone(&servers), until: asked + life }),
-                );
+                let ready = until.map(|until| Slot::Ready { servers: Arc::clone(&servers), until });
+                self.land(key, flight, ready);
                 Ok(servers)
             }
             Err(error) => {
-                *outcome = Some(Err(shared(&error)));
+                *outcome = Some(Err(shared_failure(&error)));
                 self.land(key, flight, None);
                 Err(error)
             }
         }
     }
 
+    /// The servers as the service gives them.
+    async fn ask<F, Fut>(&self, fetch: F) -> Result<Obtained>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<Fetched>>,
+    {
+        // Counted from before the request, so that its duration is no free life.
+        let asked = self.now();
+        let (servers, ttl) = fetch().await?;
+        let life = ttl.map(|ttl| ttl.min(LONGEST).saturating_sub(self.0.settings.grace));
+        let until = life.filter(|life| !life.is_zero()).map(|life| asked + life);
+        Ok(Obtained { servers: servers.into(), until })
+    }
+
     /// The servers of a key if they are held.
     pub(crate) fn held(&self, key: &IceKey) -> Option<Arc<[IceServer]>> {
-        let now = self.0.clock.monotonic();
+        let now = self.now();
         match self.slots().get(key) {
             Some(Slot::Ready { servers, until }) if now < *until => Some(Arc::clone(servers)),
             _ => None,
         }
+    }
+
+    fn now(&self) -> Instant {
+        self.0.settings.clock.monotonic()
     }
 
     fn slots(&self) -> MutexGuard<'_, HashMap<IceKey, Slot>> {
@@ -298,13 +299,15 @@ impl IceCache {
     }
 
     fn look(&self, key: &IceKey) -> Found {
-        let now = self.0.clock.monotonic();
+        let now = self.now();
         let mut slots = self.slots();
         match slots.get(key) {
             Some(Slot::Ready { servers, until }) if now < *until => return Found::Fresh(Arc::clone(servers)),
             Some(Slot::Flying(flight)) => return Found::Flight(Arc::clone(flight)),
             Some(Slot::Ready { .. }) => {}
-            None if slots.len() >= self.0.capacity => make_room(&mut slots, now, self.0.capacity),
+            None if slots.len() >= self.0.settings.capacity => {
+                make_room(&mut slots, now, self.0.settings.capacity);
+            }
             None => {}
         }
         let flight = Arc::new(Flight::default());
@@ -338,7 +341,7 @@ fn make_room(slots: &mut HashMap<IceKey, Slot>, now: Instant, capacity: usize) {
     }
 }
 
-fn shared(error: &Error) -> Failure {
+fn shared_failure(error: &Error) -> Failure {
     let told = match error.service() {
         Some(failure @ KvsError::Shared { .. }) => failure.clone(),
         service => KvsError::Shared {

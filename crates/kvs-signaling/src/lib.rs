@@ -34,6 +34,8 @@ pub use error::{Error, KvsError, Result};
 pub use exception::Exception;
 pub use handle::{Channel, Peer};
 pub use ice::{Fetched, IceCache, IceKey, IceServer};
+#[cfg(feature = "shared-ice")]
+pub use ice::{IceSealKey, SharedIceStats};
 pub use model::{ChannelArn, ChannelEndpoint, ChannelEndpoints, IceServerConfig, TurnServer};
 pub use operation::*;
 pub use presign::{Signed, SignedRequest};

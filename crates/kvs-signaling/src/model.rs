@@ -246,8 +246,8 @@ impl Serialize for ChannelEndpoints {
     }
 }
 
-/// Reads the answer of a call that tells nothing: no body, or an object. Anything else, such as the page of a proxy, is
-/// not from the service, and so does not show that the call was done.
+/// Reads the answer of a call that tells nothing: no body, or an object. The service answers in objects only, so this is
+/// stricter than what all providers have in common.
 pub(crate) fn decode_nothing<O>(
     _operation: &O,
     _sent: &Uri,

@@ -172,7 +172,9 @@ impl<'a> Place<'a> {
         if !parsed.username().is_empty() || parsed.password().is_some() || parsed.fragment().is_some() {
             return Err((Rule::Query, "must not have user information or a fragment"));
         }
-        let (scheme, rest) = url.split_once("://").ok_or(FORM)?;
+        // A parser repairs `https:/host`; the next `://` would then be found further on.
+        let is_scheme = |(scheme, _): &(&str, &str)| scheme.eq_ignore_ascii_case(parsed.scheme());
+        let (scheme, rest) = url.split_once("://").filter(is_scheme).ok_or(FORM)?;
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (host, rest) = rest.split_at_checked(end).ok_or(FORM)?;
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));

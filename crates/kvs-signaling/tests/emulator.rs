@@ -131,7 +131,7 @@ async fn the_quota_of_a_channel() {
     // Time stands still for the emulator, so that the window of the quota does, too.
     let clock = EmulatorClock::manual(SystemTime::now());
     let emulator = Emulator::builder().clock(clock).start().await.unwrap();
-    let client = builder(&emulator).build().unwrap();
+    let client = builder(&emulator).paced(false).build().unwrap();
     let call = || client.get_ice_server_config(GetIceServerConfig::new(emulator.kvs().channel_arn()));
     for _ in 0..5 {
         call().await.unwrap();

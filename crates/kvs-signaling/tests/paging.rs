@@ -205,7 +205,8 @@ async fn over_the_emulated_service() {
 /// More pages than the account may ask for in a second: those that are refused are asked for again.
 #[tokio::test]
 async fn a_list_longer_than_the_quota() {
-    let (emulator, client, clock) = still().await;
+    let (emulator, _, clock) = still().await;
+    let client = at(&emulator).clock(clock.clone()).paced(false).build().unwrap();
     seeded(&emulator, 60).await;
     let task = tokio::spawn(async move {
         let condition =

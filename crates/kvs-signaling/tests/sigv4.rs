@@ -164,6 +164,7 @@ async fn what_cannot_be_signed() {
         (SignRequest::new().mode("string"), "string_to_sign", Rule::Required),
         (SignRequest::new().mode("other").url("https://x"), "mode", Rule::OneOf),
         (SignRequest::new().url("nonsense"), "url", Rule::Pattern),
+        (SignRequest::new().url("https:/example.com/?next=://other"), "url", Rule::Pattern),
         (SignRequest::new().url("https://u:p@example.com/"), "url", Rule::Query),
         (SignRequest::new().url("https://example.com/#x"), "url", Rule::Query),
         (SignRequest::new().url("https://example.com/\r\nx"), "url", Rule::Pattern),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rtc_core::{Caller, ClientConfig, Rule, Store, Url, Violation, Violations, env};
+use rtc_core::{Caller, ClientConfig, Pace, Rule, Store, Url, Violation, Violations, env};
 
 use crate::credentials::{Credentials, MediaSfu};
 use crate::endpoint::{CLOUD, ServerKind, account_base, choose_endpoint, is_cloud};
@@ -12,7 +12,7 @@ use crate::limiter::AttemptLimiter;
 #[cfg(feature = "socketio")]
 use crate::meeting::MeetingOptions;
 use crate::operation::{Call, ChooseEndpoint, CreateRoom, JoinRoom};
-use crate::pace::Pace;
+use crate::pace;
 use crate::pending::{Guard, StoreFailure};
 
 mod external;
@@ -128,8 +128,9 @@ impl ClientBuilder {
         let mut service = MediaSfu::new(self.credentials, self.server);
         (service.keyed, service.slash) = (self.keyed, self.slash);
         let caller = self.config.caller(service, CLOUD, AGENT)?;
-        let pace =
-            self.paced.then(|| Pace::new(store.clone(), caller.clock().clone(), &account, caller.base()));
+        let pace = self
+            .paced
+            .then(|| pace::of_lists(store.clone(), caller.clock().clone(), &account, caller.base()));
         let guard =
             self.guarded.then(|| Guard::new(store, &account, caller.base(), &self.scope, self.failure));
         Ok(Client {

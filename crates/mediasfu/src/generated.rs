@@ -3168,9 +3168,9 @@ impl Operation<MediaSfu> for DeleteRoom {
     fn decode(
         &self,
         _sent: &Uri,
-        _response: &Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        rtc_core::encode::decode_nothing(response)
     }
 }
 /// Lists the account's rooms. Neither the filters nor the answer are documented: the names are those of a legacy type of the official SDKs, and the answer is given as it comes.
@@ -6341,9 +6341,9 @@ impl Operation<MediaSfu> for DeleteExternalSession {
     fn decode(
         &self,
         _sent: &Uri,
-        _response: &Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        rtc_core::encode::decode_nothing(response)
     }
 }
 /// Lets an external viewer watch an external source over WHEP. See `play_whep` for the next step.
@@ -6568,9 +6568,9 @@ impl Operation<MediaSfu> for DeletePlayback {
     fn decode(
         &self,
         _sent: &Uri,
-        _response: &Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        rtc_core::encode::decode_nothing(response)
     }
 }
 /// Offers media to the WHIP address of an external source and gives the answer. The address comes from an answer: private ones are refused unless the endpoint of the client is private. The account's key is not sent there.
@@ -6944,9 +6944,9 @@ impl Operation<MediaSfu> for DeleteMediaResource {
     fn decode(
         &self,
         _sent: &Uri,
-        _response: &Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        rtc_core::encode::decode_nothing(response)
     }
 }
 /// Checks a disposable key and tells what it may do.

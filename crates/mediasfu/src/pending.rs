@@ -34,7 +34,8 @@ pub enum StoreFailure {
     /// The call is refused with the store's error: better no room than two.
     #[default]
     Refuse,
-    /// The call goes on without a guard: better two rooms than none.
+    /// The call goes on without a guard: better two rooms than none. The store is asked twice, so one that is away costs
+    /// the call twice the store's own time limit: give the call more time than that.
     GoOn,
 }
 

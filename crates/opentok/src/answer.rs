@@ -4,8 +4,8 @@ use quick_xml::Reader;
 use quick_xml::encoding::Decoder;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
-use rtc_core::encode::{decode_json, excerpt, without_bom};
-use rtc_core::http::{Response, StatusCode, Uri, header::CONTENT_TYPE};
+use rtc_core::encode::{decode_json, excerpt, media_type, without_bom};
+use rtc_core::http::{Response, StatusCode, Uri};
 use rtc_core::wire::{As, Lenient};
 use rtc_core::{Bytes, DecodeError, Operation};
 use serde::Deserialize;
@@ -18,12 +18,20 @@ use crate::operation::{CreateSession, Project, Refusal, RtmpTarget};
 /// Whether the body is XML, by its content type or its first character: the service labels it as it likes, and
 /// JSON never begins so.
 fn is_xml(response: &Response<Bytes>) -> bool {
-    let by_type = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok())
-        .is_some_and(|v| v.to_ascii_lowercase().contains("xml"));
-    by_type || without_bom(response.body()).trim_ascii_start().starts_with(b"<")
+    media_type(response).contains("xml") || without_bom(response.body()).trim_ascii_start().starts_with(b"<")
+}
+
+/// Reads the answer of a call that tells nothing. The service has been seen to send XML beside a signal that was sent, even
+/// one that looks like a refusal: the status counts.
+pub(crate) fn decode_nothing<O>(
+    _operation: &O,
+    _sent: &Uri,
+    response: &Response<Bytes>,
+) -> Result<(), DecodeError> {
+    match media_type(response).as_str() {
+        "application/xml" | "text/xml" => Ok(()),
+        _ => rtc_core::encode::decode_nothing(response),
+    }
 }
 
 /// Reads the sessions of an answer: JSON, or XML where the service chose it. Exactly one is expected.

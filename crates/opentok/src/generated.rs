@@ -3190,10 +3190,10 @@ impl Operation<OpenTok> for DeleteArchive {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Changes the layout of a composed archive that is being recorded.
@@ -3341,10 +3341,10 @@ impl Operation<OpenTok> for SetArchiveLayout {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Takes a stream into an archive with stream mode manual.
@@ -3453,10 +3453,10 @@ impl Operation<OpenTok> for AddArchiveStream {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Takes a stream out of an archive with stream mode manual.
@@ -3539,10 +3539,10 @@ impl Operation<OpenTok> for RemoveArchiveStream {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Has archives uploaded to your own storage from now on.
@@ -3642,10 +3642,10 @@ impl Operation<OpenTok> for SetArchiveStorage {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Has archives kept by the service again.
@@ -3699,10 +3699,10 @@ impl Operation<OpenTok> for DeleteArchiveStorage {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Streams a session to many: as HLS, to RTMP servers, or both. Somebody must be connected to it, and it must be routed.
@@ -4342,10 +4342,10 @@ impl Operation<OpenTok> for SetBroadcastLayout {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Takes a stream into a broadcast with stream mode manual.
@@ -4457,10 +4457,10 @@ impl Operation<OpenTok> for AddBroadcastStream {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Takes a stream out of a broadcast with stream mode manual.
@@ -4549,10 +4549,10 @@ impl Operation<OpenTok> for RemoveBroadcastStream {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Tells about a stream of a session.
@@ -4805,10 +4805,10 @@ impl Operation<OpenTok> for SetStreamLayoutClasses {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Lists the clients that are connected to a session.
@@ -4969,10 +4969,10 @@ impl Operation<OpenTok> for ForceDisconnect {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Mutes the audio of one stream. Its client may unmute it again.
@@ -5333,10 +5333,10 @@ impl Operation<OpenTok> for SignalSession {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Sends a signal to one client.
@@ -5452,10 +5452,10 @@ impl Operation<OpenTok> for SignalConnection {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Plays DTMF tones to all SIP clients of a session.
@@ -5539,10 +5539,10 @@ impl Operation<OpenTok> for PlayDtmf {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Plays DTMF tones to one client.
@@ -5649,10 +5649,10 @@ impl Operation<OpenTok> for PlayDtmfToConnection {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Calls a SIP address and lets it join a routed session.
@@ -5915,10 +5915,10 @@ impl Operation<OpenTok> for StopAudioConnector {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Starts live captions of a routed session.
@@ -6143,10 +6143,10 @@ impl Operation<OpenTok> for StopCaptions {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Tells about live captions. Only the unified environment is known to answer it.
@@ -6635,10 +6635,10 @@ impl Operation<OpenTok> for StopRender {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Registers a webhook. Only one official SDK has this call.
@@ -6856,10 +6856,10 @@ impl Operation<OpenTok> for UnregisterCallback {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Creates a project in the account.
@@ -7267,10 +7267,10 @@ impl Operation<OpenTok> for DeleteProject {
     }
     fn decode(
         &self,
-        _sent: &Uri,
-        _response: &Response<Bytes>,
+        sent: &Uri,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        crate::answer::decode_nothing(self, sent, response)
     }
 }
 /// Makes a client token for a session, as a JWT or in the legacy T1 form. Sends nothing.

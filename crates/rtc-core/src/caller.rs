@@ -15,7 +15,7 @@ use url::Url;
 use crate::clock::{BoxFuture, Clock, SharedClock, timeout};
 use crate::echo::Sent;
 use crate::endpoint::{EndpointPolicy, Trust};
-use crate::error::{EncodeError, Error, Head, Reason, RetryHint, ServiceError};
+use crate::error::{EncodeError, Error, ErrorKind, Head, Reason, RetryHint, ServiceError};
 use crate::gate::Permit;
 use crate::operation::{Answer, Auth, Keys, Operation, Replay, Service, Target};
 use crate::reply::Reply;
@@ -118,7 +118,7 @@ impl<S: Service> Caller<S> {
 
     /// Prepares a call of `operation`; nothing happens before it is awaited.
     pub fn call<O: Operation<S>>(&self, operation: O) -> Call<S, O> {
-        Call { caller: self.clone(), operation, options: CallOptions::default(), gate: None }
+        Call { caller: self.clone(), operation, options: CallOptions::default(), gate: None, pace: None }
     }
 }
 
@@ -200,6 +200,9 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
         let max_attempts = policy.max_attempts.min(O::META.max_attempts.unwrap_or(u32::MAX)).max(1);
         let mut resynced = false;
         loop {
+            if let Some(pace) = &self.pace {
+                pace.ready().await;
+            }
             let failed = match self.attempt(&base, trust, progress).await {
                 Ok(reply) => {
                     shared.budget.succeed();
@@ -220,14 +223,22 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
                 Repeat::AfterResync => Duration::ZERO,
                 _ => policy.pause(progress.attempts, failed.floor),
             };
+            if failed.error.kind() == ErrorKind::RateLimited {
+                self.tell_refusal(deadline, failed.floor.unwrap_or(pause)).await;
+            }
             if !again || !fits(&shared.clock, deadline, pause) || !shared.budget.spend() {
                 return Err(failed.error.with_retryable(retryable));
             }
             shared.clock.sleep(pause).await;
-            if let Some(gate) = &self.gate {
-                gate.again().await?;
-            }
         }
+    }
+
+    /// Tells the pace that the provider asks for a pause. What this takes must not cost the call its error.
+    async fn tell_refusal(&self, deadline: Option<Instant>, pause: Duration) {
+        let Some(pace) = &self.pace else { return };
+        let clock = &self.caller.0.clock;
+        let left = deadline.map_or(LEAVE_TIME, |end| end.saturating_duration_since(clock.monotonic()));
+        let _ = timeout(clock, left.min(LEAVE_TIME), pace.refused(pause)).await;
     }
 
     fn base(&self) -> Result<(Cow<'_, Url>, Trust), Error<S::Error>> {
@@ -339,7 +350,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
             Auth::Own | Auth::None => None,
         };
         let target = Target { base, service: &shared.service };
-        let (request, secrets) = Sent::during(|| self.operation.encode(&target));
+        let (request, mut secrets) = Sent::during(|| self.operation.encode(&target));
         let mut request = request.map_err(|e| Error::new(Reason::Encode(e)))?;
         let headers = request.headers_mut();
         // The user's own headers may hold credentials: they are not for a host that an answer named.
@@ -362,6 +373,7 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
             let now = corrected(shared.clock.now(), skew);
             shared.service.authorize(&credentials, &O::META, &mut request, now).map_err(Error::from)?;
         }
+        secrets.note_headers(request.headers());
         Ok((request, secrets))
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 
 use bytes::Bytes;
-use http::Response;
+use http::{HeaderMap, HeaderValue, Response};
 
 use crate::encode::percent_encode;
 use crate::secret::{REDACTED, Secret};
@@ -32,7 +32,11 @@ pub(crate) fn note(secret: &Secret) {
 /// The secrets that went out with one request, to be taken out of what comes back. Calls over HTTP do so by themselves;
 /// for the messages of a live connection this is the way.
 #[derive(Debug, Default)]
-pub struct Sent(Vec<Secret>);
+pub struct Sent {
+    secrets: Vec<Secret>,
+    /// Marked as sensitive, so their `Debug` shows nothing. Read only when they are looked for.
+    headers: Vec<HeaderValue>,
+}
 
 impl Sent {
     /// Runs `encode` and takes note of the secrets that it writes out.
@@ -47,13 +51,30 @@ impl Sent {
         WRITTEN.set(Some(Vec::new()));
         let _end = End;
         let encoded = encode();
-        (encoded, Self(WRITTEN.take().unwrap_or_default()))
+        (encoded, Self { secrets: WRITTEN.take().unwrap_or_default(), headers: Vec::new() })
+    }
+
+    /// Takes note of the headers that are marked as sensitive: what a request was authorised with.
+    pub(crate) fn note_headers(&mut self, headers: &HeaderMap) {
+        self.headers.extend(headers.values().filter(|value| value.is_sensitive()).cloned());
+    }
+
+    fn is_empty(&self) -> bool {
+        self.secrets.is_empty() && self.headers.is_empty()
+    }
+
+    /// All of them; a header's credentials also without their scheme.
+    fn all(&self) -> Vec<Secret> {
+        let headers = self.headers.iter().filter_map(|value| value.to_str().ok());
+        let parts = headers.flat_map(|text| [Some(text), text.split_once(' ').map(|(_, after)| after)]);
+        let parts = parts.flatten().filter(|text| text.len() >= SHORTEST).map(Secret::new);
+        self.secrets.iter().cloned().chain(parts).collect()
     }
 
     /// A text of the answer without them.
     #[must_use]
     pub fn hide(&self, text: &str) -> String {
-        hide(&self.0, text).unwrap_or_else(|| text.to_owned())
+        hide(&self.all(), text).unwrap_or_else(|| text.to_owned())
     }
 
     /// What `reject` makes of the answer without them; none when nothing was sent in secret.
@@ -72,27 +93,29 @@ impl Sent {
                 HIDING.take();
             }
         }
-        if self.0.is_empty() {
+        if self.is_empty() {
             return None;
         }
-        HIDING.set(Some(self.0.clone()));
+        let secrets = self.all();
+        let hidden = hidden_in(&secrets, answer);
+        HIDING.set(Some(secrets));
         let _end = End;
-        reject(self.hidden_in(answer).as_ref().unwrap_or(answer))
+        reject(hidden.as_ref().unwrap_or(answer))
     }
+}
 
-    /// The answer without them; none when it holds none of them.
-    fn hidden_in(&self, answer: &Response<Bytes>) -> Option<Response<Bytes>> {
-        if self.0.is_empty() || answer.body().is_empty() {
-            return None;
-        }
-        let text = String::from_utf8_lossy(answer.body());
-        let text = if text.contains("\\u") { Cow::Owned(unescaped(&text)) } else { text };
-        let text = hide(&self.0, &text)?;
-        let mut hidden = Response::new(Bytes::from(text.into_bytes()));
-        *hidden.status_mut() = answer.status();
-        hidden.headers_mut().clone_from(answer.headers());
-        Some(hidden)
+/// The answer without these; none when it holds none of them.
+fn hidden_in(secrets: &[Secret], answer: &Response<Bytes>) -> Option<Response<Bytes>> {
+    if answer.body().is_empty() {
+        return None;
     }
+    let text = String::from_utf8_lossy(answer.body());
+    let text = if text.contains("\\u") { Cow::Owned(unescaped(&text)) } else { text };
+    let text = hide(secrets, &text)?;
+    let mut hidden = Response::new(Bytes::from(text.into_bytes()));
+    *hidden.status_mut() = answer.status();
+    hidden.headers_mut().clone_from(answer.headers());
+    Some(hidden)
 }
 
 /// The text without what is being hidden now; the same where nothing is.
@@ -180,7 +203,7 @@ mod tests {
     fn shown(secrets: &[&str], body: &str) -> String {
         let answer =
             Response::builder().status(400).header("x", "y").body(Bytes::from(body.to_owned())).unwrap();
-        let hidden = sent(secrets).hidden_in(&answer);
+        let hidden = hidden_in(&sent(secrets).all(), &answer);
         if let Some(hidden) = &hidden {
             assert_eq!((hidden.status().as_u16(), &hidden.headers()["x"]), (400, &"y".parse().unwrap()));
         }
@@ -244,13 +267,33 @@ mod tests {
     fn only_what_a_request_writes_out_is_noted() {
         let secret = Secret::new("canary");
         let _ = serde_json::to_string(&Revealed(&secret)).unwrap();
-        assert!(Sent::during(|| serde_json::to_string(&secret).unwrap()).1.0.is_empty(), "not in clear");
-        assert_eq!(Sent::during(|| serde_json::to_string(&Revealed(&secret)).unwrap()).1.0.len(), 1);
-        assert!(Sent::during(|| ()).1.0.is_empty(), "each request has its own");
+        assert!(Sent::during(|| serde_json::to_string(&secret).unwrap()).1.is_empty(), "not in clear");
+        assert_eq!(Sent::during(|| serde_json::to_string(&Revealed(&secret)).unwrap()).1.all().len(), 1);
+        assert!(Sent::during(|| ()).1.is_empty(), "each request has its own");
         let _ = std::panic::catch_unwind(|| Sent::during(|| panic!("an encoder")));
         assert!(WRITTEN.with_borrow(Option::is_none));
         let not_text = Response::new(Bytes::from_static(b"\xff canary"));
-        let hidden = sent(&["canary"]).hidden_in(&not_text).unwrap();
+        let hidden = hidden_in(&sent(&["canary"]).all(), &not_text).unwrap();
         assert_eq!(*hidden.body(), "\u{fffd} [redacted]".as_bytes());
+    }
+
+    #[test]
+    fn what_a_request_was_authorised_with_is_hidden() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in
+            [("authorization", "Basic dXNlcjprZXk="), ("x-amz-security-token", "FwoGZXIvYXdz")]
+        {
+            let mut value = HeaderValue::from_static(value);
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        headers.insert("accept", HeaderValue::from_static("application/json"));
+        let mut sent = Sent::default();
+        sent.note_headers(&headers);
+        assert_eq!(
+            sent.hide("no Basic dXNlcjprZXk=, nor dXNlcjprZXk=, nor FwoGZXIvYXdz for application/json"),
+            "no [redacted], nor [redacted], nor [redacted] for application/json"
+        );
+        assert!(!format!("{sent:?}").contains("FwoG"));
     }
 }

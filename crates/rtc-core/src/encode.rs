@@ -4,9 +4,9 @@ use std::fmt::{self, Write as _};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, Method, Request, Response};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use url::Url;
 
 use crate::error::{DecodeError, EncodeError};
@@ -329,6 +329,29 @@ pub fn decode_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
     let value =
         T::deserialize(Objects(&mut deserializer)).and_then(|value| deserializer.end().map(|()| value));
     value.map_err(|e| DecodeError::json(&e))
+}
+
+/// Reads the answer of a call that tells nothing: no body, any JSON value, or a word of plain text (servers on Express
+/// answer a bare status with its name). Anything else, such as the page of a proxy, is not from the service, and so does
+/// not show that the call was done.
+///
+/// # Errors
+/// When it is something else.
+pub fn decode_nothing(response: &Response<Bytes>) -> Result<(), DecodeError> {
+    let body = without_bom(response.body()).trim_ascii();
+    let is_word = || !body.starts_with(b"<") && body.iter().all(|byte| (b' '..=b'~').contains(byte));
+    if body.is_empty() || (media_type(response) == "text/plain" && is_word()) {
+        return Ok(());
+    }
+    decode_json::<IgnoredAny>(body).map(drop)
+}
+
+/// The type of an answer in lower case, without parameters; empty where there is none.
+#[must_use]
+pub fn media_type(response: &Response<Bytes>) -> String {
+    let value =
+        response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// The body without a UTF-8 byte order mark.

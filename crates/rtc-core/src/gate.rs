@@ -12,10 +12,6 @@ pub trait Gate<E>: Send + Sync {
     }
     /// Enters. Dropping the permit without releasing it must leave the gate, too.
     fn enter(&self) -> BoxFuture<'_, Result<Box<dyn Permit>, Error<E>>>;
-    /// Asked before every further attempt of a call that is inside; lets it pass unless a gate says otherwise.
-    fn again(&self) -> BoxFuture<'_, Result<(), Error<E>>> {
-        Box::pin(async { Ok(()) })
-    }
 }
 
 /// The right to be inside a [`Gate`].

@@ -1,6 +1,7 @@
 //! Calls at an even pace, so that a provider's rate limit is kept instead of hit.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Mutex;
 
@@ -11,7 +12,7 @@ use crate::store::{Rate, SharedStore, Store, StoreError, Taken};
 ///
 /// Callers of one pacer (and its clones) are served in the order in which they asked. Between pacers, as
 /// between processes, there is no order, only the rate. A free permit costs an uncontended lock and one step
-/// of the store (with a [`MemoryStore`](crate::store::MemoryStore) a look-up and a small allocation); no
+/// of the store (with a [`MemoryStore`](crate::store::MemoryStore) a look-up in a map); no
 /// task or timer is started.
 #[derive(Debug, Clone)]
 pub struct Pacer {
@@ -25,8 +26,10 @@ struct Inner {
     key: String,
     rate: Rate,
     burst: u32,
-    /// Held by whoever is next. It is fair, and a dropped waiter leaves the line.
-    turn: Mutex<()>,
+    /// Held by whoever is next. It is fair, and a dropped waiter leaves the line. Inside, how the store failed last.
+    turn: Mutex<String>,
+    /// How often the store has failed; changes only while the turn is held.
+    failures: AtomicU64,
 }
 
 impl Pacer {
@@ -42,8 +45,8 @@ impl Pacer {
         rate: Rate,
         burst: u32,
     ) -> Self {
-        let key = key.into();
-        Self { inner: Arc::new(Inner { store, clock, key, rate, burst, turn: Mutex::new(()) }) }
+        let (key, turn) = (key.into(), Mutex::default());
+        Self { inner: Arc::new(Inner { store, clock, key, rate, burst, turn, failures: AtomicU64::new(0) }) }
     }
 
     /// Waits for a permit and takes it.
@@ -52,14 +55,23 @@ impl Pacer {
     /// the network may already have granted it when the future is dropped in the middle of its answer.
     ///
     /// # Errors
-    /// The store failed; whether to go on without a permit is the caller's choice.
+    /// The store failed; whether to go on without a permit is the caller's choice. All who stood in line when it
+    /// failed are told so at once, instead of each waiting for it in turn; who comes later asks it anew.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        let _turn = self.inner.turn.lock().await;
+        let Inner { clock, turn, failures, .. } = &*self.inner;
+        let before = failures.load(Ordering::Relaxed);
+        let mut last = turn.lock().await;
+        if failures.load(Ordering::Relaxed) != before {
+            return Err(StoreError::unavailable(
+                "take, asked by a call that stood before this one",
+                last.as_str(),
+            ));
+        }
         loop {
-            match self.take().await? {
+            match self.take(&mut last).await? {
                 Taken::Granted => return Ok(()),
                 // Another process may be faster, so ask again after the wait.
-                Taken::Wait(wait) => self.inner.clock.sleep(wait).await,
+                Taken::Wait(wait) => clock.sleep(wait).await,
             }
         }
     }
@@ -69,15 +81,18 @@ impl Pacer {
     /// # Errors
     /// The store failed.
     pub async fn try_ready(&self) -> Result<bool, StoreError> {
-        let Ok(_turn) = self.inner.turn.try_lock() else { return Ok(false) };
-        Ok(self.take().await? == Taken::Granted)
+        let Ok(mut last) = self.inner.turn.try_lock() else { return Ok(false) };
+        Ok(self.take(&mut last).await? == Taken::Granted)
     }
 
-    async fn take(&self) -> Result<Taken, StoreError> {
-        let Inner { store, key, rate, burst, .. } = &*self.inner;
-        store.take(key, *rate, *burst, 1).await
+    async fn take(&self, last: &mut String) -> Result<Taken, StoreError> {
+        let Inner { store, key, rate, burst, failures, .. } = &*self.inner;
+        store.take(key, *rate, *burst, 1).await.inspect_err(|error| {
+            *last = error.to_string();
+            failures.fetch_add(1, Ordering::Relaxed);
+        })
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -216,6 +216,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         burst: u32,
         n: u32,
     ) -> impl Future<Output = Result<Taken, StoreError>> + Send;
+
+    /// The same where the store need not wait for anything, as one in memory: it saves [`SharedStore`] a future in a box.
+    /// By default `None`: it has to be awaited.
+    fn take_now(&self, _key: &str, _rate: Rate, _burst: u32, _n: u32) -> Option<Result<Taken, StoreError>> {
+        None
+    }
 }
 
 trait DynStore: fmt::Debug + Send + Sync {
@@ -237,6 +243,7 @@ trait DynStore: fmt::Debug + Send + Sync {
         burst: u32,
         n: u32,
     ) -> BoxFuture<'a, Result<Taken, StoreError>>;
+    fn take_at_once(&self, key: &str, rate: Rate, burst: u32, n: u32) -> Option<Result<Taken, StoreError>>;
 }
 
 impl<T: Store> DynStore for T {
@@ -277,6 +284,10 @@ impl<T: Store> DynStore for T {
         n: u32,
     ) -> BoxFuture<'a, Result<Taken, StoreError>> {
         Box::pin(self.take(key, rate, burst, n))
+    }
+
+    fn take_at_once(&self, key: &str, rate: Rate, burst: u32, n: u32) -> Option<Result<Taken, StoreError>> {
+        self.take_now(key, rate, burst, n)
     }
 }
 
@@ -330,7 +341,14 @@ impl Store for SharedStore {
     }
 
     async fn take(&self, key: &str, rate: Rate, burst: u32, n: u32) -> Result<Taken, StoreError> {
-        self.0.take_boxed(key, rate, burst, n).await
+        match self.0.take_at_once(key, rate, burst, n) {
+            Some(taken) => taken,
+            None => self.0.take_boxed(key, rate, burst, n).await,
+        }
+    }
+
+    fn take_now(&self, key: &str, rate: Rate, burst: u32, n: u32) -> Option<Result<Taken, StoreError>> {
+        self.0.take_at_once(key, rate, burst, n)
     }
 }
 

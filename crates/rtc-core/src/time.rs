@@ -54,7 +54,7 @@ pub fn parse_rfc3339(text: &str) -> Option<SystemTime> {
     }
     let (hours, minutes) = offset.split_once(':')?;
     let (hours, minutes): (u64, u64) = (digits(hours)?.parse().ok()?, digits(minutes)?.parse().ok()?);
-    let offset = Duration::from_secs((hours < 24 && minutes < 60).then_some(hours * 3600 + minutes * 60)?);
+    let offset = Duration::from_secs((hours < 24 && minutes < 60).then(|| hours * 3600 + minutes * 60)?);
     let at = match sign {
         "+" => local.checked_sub(offset),
         "-" => local.checked_add(offset),
@@ -143,6 +143,7 @@ mod tests {
             "2026-1-1T00:00:00Z",
             "2026-01-01T00:00:00.Z",
             "2026-01-01T00:00:00+25:00",
+            "2026-01-01T00:00:00+01:5555555555555555590",
             "2026-01-01T00:00:00Z+",
             "1969-12-31T23:59:59Z",
             "1970-01-01T00:00:00+01:00",

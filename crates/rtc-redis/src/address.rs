@@ -4,13 +4,15 @@ use std::fmt;
 
 #[cfg(any(feature = "sentinel", feature = "_tls"))]
 use redis::ConnectionAddr;
-#[cfg(feature = "sentinel")]
-use redis::TlsMode;
 #[cfg(feature = "cluster")]
 use redis::cluster::ClusterClient;
+#[cfg(all(feature = "sentinel", feature = "_tls"))]
+use redis::sentinel::SentinelClientBuilder;
 #[cfg(feature = "sentinel")]
 use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
 use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, RedisResult, Value};
+#[cfg(feature = "sentinel")]
+use redis::{RedisConnectionInfo, TlsMode};
 use rtc_core::StoreError;
 
 use crate::failure::Failure;
@@ -32,7 +34,8 @@ pub(crate) enum Address {
 pub(crate) struct Sentinels {
     sentinels: Vec<ConnectionInfo>,
     master: String,
-    node: SentinelNodeConnectionInfo,
+    settings: RedisConnectionInfo,
+    tls: Option<TlsMode>,
     #[cfg(feature = "_tls")]
     root: Option<Vec<u8>>,
 }
@@ -123,7 +126,8 @@ impl Address {
         let names = names(&nodes);
         // A node that died shall not use up the time of the call: another attempt still fits.
         let builder = redis::cluster::ClusterClientBuilder::new(nodes)
-            .connection_timeout(options.connect_timeout)
+            // All are waited for, first those that were named and then those that they tell of.
+            .connection_timeout(options.connect_timeout / 4)
             .response_timeout(options.timeout)
             .retries(2)
             .min_retry_wait(20)
@@ -133,7 +137,10 @@ impl Address {
             Some(_) => builder.certs(certificates(&options.root)),
             None => builder,
         };
-        let client = builder.build().map_err(|error| refused(0, error))?;
+        let disagree =
+            "the URLs of the cluster must agree in user, password, database and TLS, and be no socket's path";
+        let client =
+            builder.build().map_err(|error| StoreError::unavailable(disagree, Failure::from(error)))?;
         Ok(Self::Cluster(Box::new(client), names))
     }
 
@@ -141,12 +148,9 @@ impl Address {
     pub(crate) fn sentinel(urls: &[&str], master: &str, options: &RedisOptions) -> Result<Self, StoreError> {
         let sentinels = read_all(urls, options)?;
         let info = read(urls.len(), master, options)?;
-        let node = SentinelNodeConnectionInfo::default()
-            .set_redis_connection_info(info.redis_settings().clone())
-            .set_tcp_settings(info.tcp_settings().clone());
-        let (master, node) = match info.addr() {
-            ConnectionAddr::Tcp(name, _) => (name.clone(), node),
-            ConnectionAddr::TcpTls { host, .. } => (host.clone(), node.set_tls_mode(TlsMode::Secure)),
+        let (master, tls) = match info.addr() {
+            ConnectionAddr::Tcp(name, _) => (name.clone(), None),
+            ConnectionAddr::TcpTls { host, .. } => (host.clone(), Some(TlsMode::Secure)),
             _ => {
                 let why = Failure::new("a socket's path stands where the name of the master belongs");
                 return Err(StoreError::unavailable("the URL of the master cannot be used", why));
@@ -157,7 +161,8 @@ impl Address {
         Ok(Self::Sentinel(Sentinels {
             sentinels,
             master,
-            node,
+            settings: info.redis_settings().clone(),
+            tls,
             #[cfg(feature = "_tls")]
             root,
         }))
@@ -182,19 +187,58 @@ impl Address {
 impl Sentinels {
     /// Asks anew each time: the master may have changed.
     async fn find(&self) -> RedisResult<Client> {
-        let mut sentinels = SentinelClient::build(
-            self.sentinels.clone(),
-            self.master.clone(),
-            Some(self.node.clone()),
-            SentinelServerType::Master,
-        )?;
-        let client = sentinels.async_get_client().await?;
         #[cfg(feature = "_tls")]
-        if self.root.is_some() && matches!(client.get_connection_info().addr(), ConnectionAddr::TcpTls { .. })
-        {
-            return Client::build_with_tls(client.get_connection_info().clone(), certificates(&self.root));
+        if self.root.is_some() {
+            return self.find_trusted().await;
         }
-        Ok(client)
+        let node = SentinelNodeConnectionInfo::default().set_redis_connection_info(self.settings.clone());
+        let node = match self.tls {
+            Some(mode) => node.set_tls_mode(mode),
+            None => node,
+        };
+        let (sentinels, role) = (self.sentinels.clone(), SentinelServerType::Master);
+        SentinelClient::build(sentinels, self.master.clone(), Some(node), role)?.async_get_client().await
+    }
+
+    /// The same with the certificate authorities of the options. They must be there when the Redis client looks
+    /// whether it is a master, and only the builder takes them, which knows one password for all sentinels: so one
+    /// is asked after the other.
+    #[cfg(feature = "_tls")]
+    async fn find_trusted(&self) -> RedisResult<Client> {
+        let mut outcome = Err((redis::ErrorKind::EmptySentinelList, "no sentinel was given").into());
+        for sentinel in &self.sentinels {
+            outcome = self.trusted(sentinel)?.async_get_client().await;
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome
+    }
+
+    #[cfg(feature = "_tls")]
+    fn trusted(&self, sentinel: &ConnectionInfo) -> RedisResult<SentinelClient> {
+        let role = SentinelServerType::Master;
+        let mut builder = SentinelClientBuilder::new([sentinel.addr().clone()], &self.master, role)?
+            .set_client_to_redis_certificates(certificates(&self.root))
+            .set_client_to_redis_protocol(self.settings.protocol())
+            .set_client_to_redis_db(self.settings.db())
+            .set_client_to_sentinel_protocol(sentinel.redis_settings().protocol());
+        if let Some(mode) = self.tls {
+            builder = builder.set_client_to_redis_tls_mode(mode);
+        }
+        if let Some(name) = self.settings.username() {
+            builder = builder.set_client_to_redis_username(name);
+        }
+        if let Some(password) = self.settings.password() {
+            builder = builder.set_client_to_redis_password(password);
+        }
+        if let Some(name) = sentinel.redis_settings().username() {
+            builder = builder.set_client_to_sentinel_username(name);
+        }
+        if let Some(password) = sentinel.redis_settings().password() {
+            builder = builder.set_client_to_sentinel_password(password);
+        }
+        builder.build()
     }
 }
 

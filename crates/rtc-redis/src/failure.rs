@@ -44,7 +44,7 @@ impl From<RedisError> for Failure {
 
 fn hint(code: &str) -> &'static str {
     match code {
-        "OOM" => ": its memory is full, so raise maxmemory or let it evict keys that have a time limit",
+        "OOM" => ": its memory is full, so raise maxmemory; a policy that evicts keys would lose claims",
         "NOAUTH" => ": it wants a password, and the URL has none",
         "WRONGPASS" => ": the user name or the password of the URL is wrong",
         "NOPERM" => ": the user may not do this; see the commands in the documentation of rtc-redis",
@@ -62,4 +62,10 @@ fn hint(code: &str) -> &'static str {
 pub(crate) fn is_fatal(error: &RedisError) -> bool {
     error.is_unrecoverable_error()
         || matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown))
+}
+
+/// Whether even a connection that repairs itself is of no more use: what drove it ended with its runtime. The
+/// Redis client tells that by its words alone; a test sees whether they change.
+pub(crate) fn is_over(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Io && error.to_string().starts_with("redis_cluster: Unable to ")
 }

@@ -11,7 +11,7 @@ use rtc_core::{StoreError, timeout};
 use tokio::sync::watch;
 
 use crate::address::{Address, Connection};
-use crate::failure::{Failure, is_fatal};
+use crate::failure::{Failure, is_fatal, is_over};
 use crate::options::RedisOptions;
 use crate::script::Invocation;
 
@@ -112,7 +112,7 @@ impl Link {
             Some(Err(Attempt::Command(error))) => Failure::from(error),
             None => {
                 // It may be dead without a word. Calls that still wait on it keep it until they end.
-                self.close(seen);
+                self.leave(seen);
                 Failure::new(format!("no answer within {limit:?}"))
             }
         };
@@ -129,7 +129,8 @@ impl Link {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            if open.connection.heals() || !is_fatal(&error) {
+            let over = if open.connection.heals() { is_over(&error) } else { is_fatal(&error) };
+            if !over {
                 return Err(Attempt::Command(error));
             }
             self.close(open.number);
@@ -142,8 +143,17 @@ impl Link {
 
     /// Lets the next call make a new connection, if the present one is this one.
     fn close(&self, number: u64) {
+        self.close_if(|open| open.number == number);
+    }
+
+    /// The same, but one that repairs itself stays.
+    fn leave(&self, number: u64) {
+        self.close_if(|open| open.number == number && !open.connection.heals());
+    }
+
+    fn close_if(&self, useless: impl FnOnce(&Open) -> bool) {
         let mut slot = self.slot();
-        if matches!(&slot.state, State::Open(open) if open.number == number && !open.connection.heals()) {
+        if matches!(&slot.state, State::Open(open) if useless(open)) {
             slot.state = State::Closed;
         }
     }

@@ -52,7 +52,8 @@ impl RedisOptions {
     }
 
     /// How long a new connection may take, from the look-up of the name to the answer to the password; 5 s by
-    /// default. A call does not wait for it longer than its own [`timeout`](Self::timeout).
+    /// default; each node of a cluster has a quarter of it. A call does not wait for it longer than its own
+    /// [`timeout`](Self::timeout).
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self

@@ -70,7 +70,8 @@ impl RedisStore {
     ///
     /// `master` is a URL in which the name of the master stands in place of the host:
     /// `redis://user:password@mymaster/0`, or `rediss://` for TLS. User, password and database are the master's;
-    /// those of the sentinels stand in their own URLs.
+    /// those of the sentinels stand in their own URLs. Over TLS the certificate must be for the address that the
+    /// sentinels tell, which is an IP address unless they announce names.
     ///
     /// # Errors
     /// As [`connect`](Self::connect), and when no sentinel knows the master.
@@ -120,10 +121,10 @@ fn millis(ttl: Duration) -> u128 {
     ttl.min(LONGEST).as_nanos().div_ceil(1_000_000).max(1)
 }
 
-/// What so many permits cost, in whole microseconds.
-fn micros(rate: Rate, permits: u32) -> String {
-    let nanos = rate.interval().as_nanos().saturating_mul(permits.into());
-    nanos.div_ceil(1_000).min(LONGEST.as_micros()).to_string()
+/// What so many permits cost, in whole microseconds: each by itself, so that a burst of single ones fits into its span.
+fn micros(rate: Rate, permits: u32) -> u128 {
+    let one = rate.interval().as_nanos().div_ceil(1_000);
+    one.saturating_mul(permits.into()).min(LONGEST.as_micros())
 }
 
 impl Store for RedisStore {
@@ -174,7 +175,7 @@ impl Store for RedisStore {
             return Err(StoreError::Burst { n, burst });
         }
         let key = self.key("rate", key);
-        let (cost, span) = (micros(rate, n), micros(rate, burst));
+        let (cost, span) = (micros(rate, n).to_string(), micros(rate, burst).to_string());
         let answer = self.link.invoke("take", TAKE.call(&key, &[&cost, &span])).await?;
         let wait: u64 = understood("take", answer)?;
         Ok(if wait == 0 { Taken::Granted } else { Taken::Wait(Duration::from_micros(wait)) })
@@ -184,5 +185,20 @@ impl Store for RedisStore {
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore").field("link", &self.link).field("options", &self.link.options).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_has_room_for_its_permits_one_by_one() {
+        for count in [1, 3, 7, 3_000, u32::MAX] {
+            let rate = Rate::per_second(count);
+            assert!(micros(rate, 1) * 3 <= micros(rate, 3), "{count} per second");
+            assert!(micros(rate, 3) >= 3_000_000 / u128::from(count), "{count} per second: not too fast");
+        }
+        assert_eq!(micros(Rate::new(1, Duration::MAX), u32::MAX), LONGEST.as_micros());
     }
 }

@@ -131,11 +131,46 @@ async fn one_of_three_masters_dies() {
     assert!(matches!(other.claim(&dead[0], TTL).await.unwrap(), Claim::Busy { .. }));
 }
 
+#[test]
+fn a_store_outlives_the_runtime_in_which_it_was_made() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let first = runtime();
+    let Some(nodes) = first.block_on(cluster()) else { return };
+    let urls = [nodes[0].url()];
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let store = first.block_on(RedisStore::connect_cluster(&urls, RedisOptions::new())).unwrap();
+    drop(first);
+    assert!(matches!(runtime().block_on(store.claim("k", TTL)).unwrap(), Claim::Claimed(_)));
+}
+
 #[tokio::test]
 async fn no_address_and_no_cluster() {
     let error = RedisStore::connect_cluster(&[], RedisOptions::new()).await.unwrap_err();
     assert!(error.to_string().contains("no address"), "{error}");
+    let two = ["redis://a:canary@127.0.0.1", "redis://b:canary@127.0.0.1"];
+    let error = RedisStore::connect_cluster(&two, RedisOptions::new()).await.unwrap_err();
+    let text = format!("{error} {error:?}");
+    assert!(text.contains("must agree in user") && !text.contains("canary"), "{text}");
     let server = server_or_skip!();
     let error = RedisStore::connect_cluster(&[&server.url()], RedisOptions::new()).await.unwrap_err();
     assert!(error.to_string().contains(&format!("the cluster of 127.0.0.1:{}", server.port)), "{error}");
+}
+
+#[tokio::test]
+async fn a_silent_node_holds_up_nobody() {
+    let Some(nodes) = cluster().await else { return };
+    // Takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let urls = [format!("redis://{}", silent.local_addr().unwrap()), nodes[0].url()];
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let options = RedisOptions::new().timeout(Duration::from_millis(500));
+    let store = RedisStore::connect_cluster(&urls, options).await.unwrap();
+    let (dead, alive) = (keys_of(&nodes, 1, "k"), keys_of(&nodes, 0, "k"));
+    // For longer than the calls to come.
+    nodes[1].command::<()>(&["CLIENT", "PAUSE", "20000", "ALL"]);
+    for i in 0..3 {
+        let (lost, held) = tokio::join!(store.claim(&dead[i], TTL), store.claim(&alive[i], TTL));
+        lost.unwrap_err();
+        assert!(matches!(held.unwrap(), Claim::Claimed(_)));
+    }
 }

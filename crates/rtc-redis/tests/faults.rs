@@ -150,7 +150,7 @@ async fn full_memory_is_an_error() {
         busy => panic!("{busy:?}"),
     };
     server.command::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
-    let full = |error: &StoreError| text(error).contains("OOM: its memory is full");
+    let full = |error: &StoreError| text(error).contains("OOM: its memory is full, so raise maxmemory;");
     assert!(full(&store.claim("k", TTL).await.unwrap_err()));
     assert!(full(&store.put("k", Bytes::from_static(b"canary"), TTL).await.unwrap_err()));
     assert!(full(&store.take("k", Rate::per_second(1), 1, 1).await.unwrap_err()));

@@ -9,36 +9,14 @@
 
 mod server;
 
-use std::io::Write;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rtc_core::{Claim, Store};
 use rtc_redis::{RedisOptions, RedisStore};
-use server::{Server, eventually, free_port};
+use server::sentinel::{connected, sentinel};
+use server::{eventually, free_port};
 
 const TTL: Duration = Duration::from_secs(60);
-
-struct Sentinel(Child);
-
-impl Drop for Sentinel {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn sentinel(master: &Server, port: u16) -> Sentinel {
-    let path = master.dir().join("sentinel.conf");
-    let mut file = std::fs::File::create(&path).unwrap();
-    writeln!(file, "port {port}\nbind 127.0.0.1\nsentinel monitor mymaster 127.0.0.1 {} 1", master.port)
-        .unwrap();
-    writeln!(file, "sentinel down-after-milliseconds mymaster 500\nsentinel failover-timeout mymaster 2000")
-        .unwrap();
-    let mut command = Command::new(server::program());
-    command.arg(path).arg("--sentinel").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    Sentinel(command.spawn().unwrap())
-}
 
 #[tokio::test]
 async fn the_replica_takes_over() {
@@ -46,7 +24,7 @@ async fn the_replica_takes_over() {
     let of = master.port.to_string();
     let replica = server_or_skip!("--replicaof", "127.0.0.1", &of, "--repl-diskless-sync-delay", "0");
     let port = free_port();
-    let _sentinel = sentinel(&master, port);
+    let _sentinel = sentinel(&master, master.port, port, "");
     let url = format!("redis://127.0.0.1:{port}");
     eventually("the replica follows", async || {
         replica.command::<String>(&["INFO", "replication"]).contains("master_link_status:up")
@@ -71,7 +49,9 @@ async fn the_replica_takes_over() {
 
     let store = RedisStore::connect_sentinel(&[&url], "redis://mymaster", RedisOptions::new()).await.unwrap();
     let Claim::Claimed(token) = store.claim("k", TTL).await.unwrap() else { panic!() };
-    assert_eq!(master.command::<i64>(&["WAIT", "1", "10000"]), 1);
+    // WAIT would wait for the writes of its own connection only.
+    eventually("the replica has the claim", async || replica.keys().contains(&"rtc:claim:k".to_owned()))
+        .await;
     master.kill();
     // What the replica has heard of stays claimed, by the same owner.
     eventually("the replica takes over", async || store.peek("k").await.is_ok()).await;
@@ -79,4 +59,16 @@ async fn the_replica_takes_over() {
     assert!(matches!(store.claim("k", TTL).await.unwrap(), Claim::Busy { .. }));
     assert!(store.release(&token).await.unwrap());
     assert!(replica.command::<String>(&["INFO", "replication"]).contains("role:master"));
+}
+
+#[tokio::test]
+async fn the_rights_of_the_documentation_suffice() {
+    let master = server_or_skip!();
+    let port = free_port();
+    let _sentinel = sentinel(&master, master.port, port, "");
+    let rights = ["+get", "+set", "+del", "+pttl", "+time", "+eval", "+evalsha", "+role", "+select"];
+    master.command::<()>(&[&["ACL", "SETUSER", "app", "on", ">secret", "~rtc:*"], &rights[..]].concat());
+    let url = format!("redis://127.0.0.1:{port}");
+    let store = connected(&url, "redis://app:secret@mymaster/1", RedisOptions::new()).await;
+    assert!(matches!(store.claim("k", TTL).await.unwrap(), Claim::Claimed(_)));
 }

@@ -136,9 +136,9 @@ impl Operation<SoraApi> for DisconnectChannel {
     fn decode(
         &self,
         _sent: &Uri,
-        _response: &Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        rtc_core::encode::decode_nothing(response)
     }
 }
 /// Ends all connections of a client in a channel.
@@ -229,9 +229,9 @@ impl Operation<SoraApi> for DisconnectClient {
     fn decode(
         &self,
         _sent: &Uri,
-        _response: &Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        rtc_core::encode::decode_nothing(response)
     }
 }
 /// Ends one connection.
@@ -325,9 +325,9 @@ impl Operation<SoraApi> for DisconnectConnection {
     fn decode(
         &self,
         _sent: &Uri,
-        _response: &Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        rtc_core::encode::decode_nothing(response)
     }
 }
 /// Ends the connections of a channel that have this role.
@@ -421,9 +421,9 @@ impl Operation<SoraApi> for DisconnectChannelByRole {
     fn decode(
         &self,
         _sent: &Uri,
-        _response: &Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        rtc_core::encode::decode_nothing(response)
     }
 }
 /// Tells all connections of a channel something: a message of type push.
@@ -499,9 +499,9 @@ impl Operation<SoraApi> for PushChannel {
     fn decode(
         &self,
         _sent: &Uri,
-        _response: &Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        rtc_core::encode::decode_nothing(response)
     }
 }
 /// Tells all connections of a client something.
@@ -590,9 +590,9 @@ impl Operation<SoraApi> for PushClient {
     fn decode(
         &self,
         _sent: &Uri,
-        _response: &Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        rtc_core::encode::decode_nothing(response)
     }
 }
 /// Tells one connection something.
@@ -684,9 +684,9 @@ impl Operation<SoraApi> for PushConnection {
     fn decode(
         &self,
         _sent: &Uri,
-        _response: &Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        rtc_core::encode::decode_nothing(response)
     }
 }
 /// Lists all connections of the server. What is told of each is kept as JSON: the documents at hand do not list it.
@@ -880,9 +880,9 @@ impl Operation<SoraApi> for RequestKeyFrame {
     fn decode(
         &self,
         _sent: &Uri,
-        _response: &Response<Bytes>,
+        response: &Response<Bytes>,
     ) -> Result<Self::Output, DecodeError> {
-        Ok(())
+        rtc_core::encode::decode_nothing(response)
     }
 }
 /// Asks for an encoding of the simulcast video of one sender or of all, for a receiver.

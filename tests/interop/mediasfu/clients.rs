@@ -114,7 +114,7 @@ const FAR: u64 = 4_102_444_800_000;
 async fn post(emulator: &Emulator, path: &str, bearer: &str, body: &Value) -> Result<u16, String> {
     let body = body.to_string();
     let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: x\r\nContent-Type: application/json\r\nAuthorization: Bearer {bearer}\r\n\
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer {bearer}\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
     );

@@ -20,7 +20,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn list_archives_by_period(&self, request: ListArchivesByPeriod) -> Call<ListArchivesByPeriod> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Gives the files of the sessions of a room.
@@ -36,7 +36,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn list_archives_by_room(&self, request: ListArchivesByRoom) -> Call<ListArchivesByRoom> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Gives the files of the sessions of a room in a period.
@@ -55,7 +55,7 @@ impl Client {
         &self,
         request: ListArchivesByRoomAndPeriod,
     ) -> Call<ListArchivesByRoomAndPeriod> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Gives the files of one session, by its number (`conf_num`).
@@ -71,7 +71,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn get_archive_by_conference(&self, request: GetArchiveByConference) -> Call<GetArchiveByConference> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Gives the records of use of a period, in days of UTC, the last one included.
@@ -87,7 +87,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn list_cdrs_by_period(&self, request: ListCdrsByPeriod) -> Call<ListCdrsByPeriod> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Gives the records of use of a room.
@@ -103,7 +103,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn list_cdrs_by_room(&self, request: ListCdrsByRoom) -> Call<ListCdrsByRoom> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Gives the records of use of a room in a period.
@@ -122,7 +122,7 @@ impl Client {
         &self,
         request: ListCdrsByRoomAndPeriod,
     ) -> Call<ListCdrsByRoomAndPeriod> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Gives the records of use of one session, by its number (`conf_num`).
@@ -138,6 +138,6 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn get_cdr_by_conference(&self, request: GetCdrByConference) -> Call<GetCdrByConference> {
-        self.caller.call(request)
+        self.call(request)
     }
 }

@@ -16,7 +16,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn list_rooms(&self, request: ListRooms) -> Call<ListRooms> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Gives a room.
@@ -30,7 +30,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn get_room(&self, request: GetRoom) -> Call<GetRoom> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Changes a room for later sessions; what is not given stays. A room with people in it refuses (code 10030), and so does
@@ -47,7 +47,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn update_room(&self, request: UpdateRoom) -> Call<UpdateRoom> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Deletes a room. One with people in it refuses.
@@ -62,7 +62,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn delete_room(&self, request: DeleteRoom) -> Call<DeleteRoom> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Tells who is in a room: nobody while it is not active.
@@ -77,7 +77,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn list_users(&self, request: ListUsers) -> Call<ListUsers> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Tells how people dial in to rooms. The answer holds the password of the SIP server.
@@ -92,6 +92,6 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn get_dial_in(&self, request: GetDialIn) -> Call<GetDialIn> {
-        self.caller.call(request)
+        self.call(request)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rtc_core::{ClientConfig, Store, Trust};
+use rtc_core::{ClientConfig, Quotas, Store, Trust};
 
 use super::{AGENT, Client, Shared};
 use crate::credentials::{Bases, Kvs, SharedCredentialsProvider};
@@ -12,7 +12,7 @@ use crate::endpoint;
 use crate::error::Result;
 use crate::ice::IceCache;
 use crate::operation::{ResolveEndpoint, StunUrl};
-use crate::pace::Pace;
+use crate::pace::Limits;
 
 /// Configures a [`Client`].
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct ClientBuilder {
     signaling_endpoint: Option<String>,
     storage_endpoint: Option<String>,
     trusted_hosts: Vec<String>,
+    paced: bool,
+    ice: Option<IceCache>,
     pub(super) config: ClientConfig,
 }
 
@@ -43,6 +45,8 @@ impl ClientBuilder {
             signaling_endpoint: None,
             storage_endpoint: None,
             trusted_hosts: Vec::new(),
+            paced: true,
+            ice: None,
             config,
         }
     }
@@ -92,10 +96,27 @@ impl ClientBuilder {
         self
     }
 
-    /// Keeps the rates of channels in this store; in this client only when not given. Processes that share one keep
-    /// the quota of a channel together.
+    /// Whether calls wait so that the documented quotas are kept: those of a channel (5 per second of most calls), and those of
+    /// the account in the region (50 per second of most calls); on by default. Waiting is part of a call and ends with its
+    /// time limit. Off, the service throttles, and throttles are repeated by the retry policy.
+    pub fn paced(mut self, on: bool) -> Self {
+        self.paced = on;
+        self
+    }
+
+    /// Keeps the quotas in this store; in this client only when not given. Clients that share one keep the quotas of a
+    /// channel and of the account together. The client does not know the account: give each account a store, or a prefix of
+    /// it, of its own. A call asks the store once or twice before each attempt, which with a store on the network is
+    /// as many round trips; when the store is away, calls go on without it.
     pub fn store(mut self, store: impl Store) -> Self {
         self.config.set_store(store);
+        self
+    }
+
+    /// Keeps ICE servers in this cache, on its own clock; in one of this client only when not given. Clients that are
+    /// given clones of one cache share it, and need the same rights, region and endpoints.
+    pub fn ice_cache(mut self, cache: IceCache) -> Self {
+        self.ice = Some(cache);
         self
     }
 
@@ -129,9 +150,10 @@ impl ClientBuilder {
         let stun = StunUrl::new(region.as_str()).use_fips(self.use_fips).use_dual_stack(self.use_dual_stack);
         let domains =
             control.is_none().then(|| endpoint::channel_domains(&region).chain(self.trusted_hosts).collect());
+        let quotas = Quotas::new(self.config.store(), self.config.clock.clone());
         let shared = Shared {
-            ice: IceCache::new(self.config.clock.clone()),
-            pace: Pace::new(self.config.store(), self.config.clock.clone()),
+            ice: self.ice.take().unwrap_or_else(|| IceCache::new(self.config.clock.clone())),
+            limits: self.paced.then(|| Limits::new(quotas, &region)),
             endpoints: Endpoints::default(),
             stun: endpoint::stun(&stun)?.url,
             trusted: Trusted { domains },

@@ -24,7 +24,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn create_signaling_channel(&self, request: CreateSignalingChannel) -> Call<CreateSignalingChannel> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Tells about a channel, by its name or its ARN.
@@ -42,7 +42,7 @@ impl Client {
         &self,
         request: DescribeSignalingChannel,
     ) -> Call<DescribeSignalingChannel> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Lists the channels of the account in the region: one page of them.
@@ -63,7 +63,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn list_signaling_channels(&self, request: ListSignalingChannels) -> Call<ListSignalingChannels> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Changes how messages wait in a channel.
@@ -81,7 +81,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn update_signaling_channel(&self, request: UpdateSignalingChannel) -> Call<UpdateSignalingChannel> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Deletes a channel. `wait_until_deleted` waits until it is gone.
@@ -98,7 +98,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn delete_signaling_channel(&self, request: DeleteSignalingChannel) -> Call<DeleteSignalingChannel> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Adds tags to a channel, or changes their values.
@@ -112,7 +112,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn tag_resource(&self, request: TagResource) -> Call<TagResource> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Takes tags away from a channel.
@@ -126,7 +126,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn untag_resource(&self, request: UntagResource) -> Call<UntagResource> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Lists the tags of a channel: one page of them.
@@ -142,7 +142,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn list_tags_for_resource(&self, request: ListTagsForResource) -> Call<ListTagsForResource> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Tells whether and where the media of a channel is stored.
@@ -161,7 +161,7 @@ impl Client {
         &self,
         request: DescribeMediaStorageConfiguration,
     ) -> Call<DescribeMediaStorageConfiguration> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Has the media of a channel stored in a stream, or no longer.
@@ -180,7 +180,7 @@ impl Client {
         &self,
         request: UpdateMediaStorageConfiguration,
     ) -> Call<UpdateMediaStorageConfiguration> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Tells which channel stores its media in a stream.

@@ -4,7 +4,7 @@ use super::Client;
 use crate::operation::{Call, JoinStorageSession, JoinStorageSessionAsViewer, SendAlexaOfferToMaster};
 
 impl Client {
-    /// Sends an SDP offer of an Alexa device to the master and waits for its answer. Send it to the channel's HTTPS endpoint; it takes as long as a message may wait (5 to 120 seconds).
+    /// Sends an SDP offer of an Alexa device to the master and waits for its answer. Send it to the channel's HTTPS endpoint; it takes as long as a message may wait (5 to 120 seconds), so its own time limit is 130 s.
     ///
     /// ```
     /// # mod doc { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/common/doc.rs")); }
@@ -21,7 +21,7 @@ impl Client {
         &self,
         request: SendAlexaOfferToMaster,
     ) -> Call<SendAlexaOfferToMaster> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Has the storage session join a channel: it sends an offer to the connected master. Send it to the channel's WEBRTC endpoint; `Channel::join_storage_session` finds that. At most 2 calls per second and channel.
@@ -39,7 +39,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn join_storage_session(&self, request: JoinStorageSession) -> Call<JoinStorageSession> {
-        self.caller.call(request)
+        self.call(request)
     }
 
     /// Has the storage session join a channel as the peer of a viewer: it sends an offer to that viewer. Send it to the channel's WEBRTC endpoint; `Channel::join_storage_session_as_viewer` finds that.
@@ -59,6 +59,6 @@ impl Client {
         &self,
         request: JoinStorageSessionAsViewer,
     ) -> Call<JoinStorageSessionAsViewer> {
-        self.caller.call(request)
+        self.call(request)
     }
 }

@@ -6,7 +6,6 @@ use crate::operation::{
     PauseSipRecording, PlaySipAudio, ResumeSipRecording, StartSipAgent, StartSipCall, StopSipAgent,
     StopSipRecording, SwitchSipSource, UnholdSipCall, UpdateSipPlayToAll, UpdateSipTemplate,
 };
-use crate::pace;
 
 impl Client {
     /// Lists telephone calls. The service takes one such call in 5 s per account: the client waits for its turn, within the
@@ -23,11 +22,7 @@ impl Client {
     /// # Ok(()) });
     /// ```
     pub fn list_sip_calls(&self, request: ListSipCalls) -> Call<ListSipCalls> {
-        let call = self.caller.call(request);
-        match &self.pace {
-            Some(pace) => call.gate(pace::gate(pace)),
-            None => call,
-        }
+        self.caller.call(request).pace(self.pace.clone())
     }
 
     /// Gives figures about telephone calls.

@@ -474,7 +474,7 @@ pub(crate) const OPERATIONS: &[OperationDoc] = &[
         kind: "http",
         method: "POST",
         path: "/v1/send-alexa-offer-to-master",
-        doc: "Sends an SDP offer of an Alexa device to the master and waits for its answer. Send it to the channel's HTTPS endpoint; it takes as long as a message may wait (5 to 120 seconds).",
+        doc: "Sends an SDP offer of an Alexa device to the master and waits for its answer. Send it to the channel's HTTPS endpoint; it takes as long as a message may wait (5 to 120 seconds), so its own time limit is 130 s.",
         paged: false,
         fields: &[
             FieldDoc {

@@ -8,6 +8,7 @@ use super::Caller;
 use crate::endpoint::Trust;
 use crate::gate::Gate;
 use crate::operation::{Operation, Service};
+use crate::pace::Pace;
 use crate::paging::{Items, Paged, Pages};
 use crate::retry::RetryPolicy;
 
@@ -28,6 +29,7 @@ pub struct Call<S: Service, O> {
     pub(super) operation: O,
     pub(super) options: CallOptions,
     pub(super) gate: Option<Arc<dyn Gate<S::Error>>>,
+    pub(super) pace: Option<Pace>,
 }
 
 impl<S: Service, O: fmt::Debug> fmt::Debug for Call<S, O> {
@@ -43,6 +45,7 @@ impl<S: Service, O: Clone> Clone for Call<S, O> {
             operation: self.operation.clone(),
             options: self.options.clone(),
             gate: self.gate.clone(),
+            pace: self.pace.clone(),
         }
     }
 }
@@ -60,8 +63,8 @@ impl<S: Service, O: Paged<S>> Call<S, O> {
 
     /// The same call of another request, if there is one.
     pub(crate) fn try_map(self, map: impl FnOnce(O) -> Option<O>) -> Option<Self> {
-        let Self { caller, operation, options, gate } = self;
-        Some(Self { caller, operation: map(operation)?, options, gate })
+        let Self { caller, operation, options, gate, pace } = self;
+        Some(Self { caller, operation: map(operation)?, options, gate, pace })
     }
 }
 
@@ -100,6 +103,12 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
     /// Guards the call with a gate.
     pub fn gate(mut self, gate: Arc<dyn Gate<S::Error>>) -> Self {
         self.gate = Some(gate);
+        self
+    }
+
+    /// Waits before each attempt, within the time limit of the call, until the provider may be called; `None`: without.
+    pub fn pace(mut self, pace: impl Into<Option<Pace>>) -> Self {
+        self.pace = pace.into();
         self
     }
 

@@ -121,7 +121,9 @@ macro_rules! config_setters {
             self
         }
 
-        /// Limits the total time of a call, all attempts and pauses included.
+        /// Limits the total time of a call, all attempts and pauses included. An operation that is known to take
+        /// longer has its own limit, which this does not shorten (its documentation says so); the call's own
+        /// [`timeout`](rtc_core::Call::timeout) wins over both.
         #[must_use]
         pub fn timeout(mut self, total: std::time::Duration) -> Self {
             self.config.timeout = total;

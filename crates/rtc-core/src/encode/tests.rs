@@ -102,3 +102,26 @@ fn a_header_cannot_be_split() {
     let base = Url::parse("https://example.com").unwrap();
     assert!(RequestBuilder::new(Method::GET, &base).header("x-a", "a\r\nb: c").build().is_err());
 }
+
+#[test]
+fn an_answer_of_nothing() {
+    let decode = |content_type: &'static str, body: &'static str| {
+        let response =
+            Response::builder().header(CONTENT_TYPE, content_type).body(Bytes::from(body)).unwrap();
+        decode_nothing(&response).is_ok()
+    };
+    let json = "application/json";
+    for body in ["", " \r\n", "\u{feff}", "{}", "\u{feff}{\"success\":true}", "[]", "true", "\"OK\"", "null"]
+    {
+        assert!(decode(json, body), "{body}");
+    }
+    assert!(decode("Text/Plain; charset=utf-8", "OK"));
+    assert!(!decode("text/plain", "<html>Log in</html>"));
+    assert!(!decode("text/plain", "O\u{1}K"));
+    assert!(!decode("application/xml", "<errorPayload/>"));
+    let deep: &'static str = "[".repeat(100_000).leak();
+    for body in ["<html>Log in to the network</html>", "OK", "{\"success\":tr", "{} {}", "\u{fffd}", deep] {
+        assert!(!decode(json, body), "{body}");
+        assert!(!decode("text/html", body), "{body}");
+    }
+}

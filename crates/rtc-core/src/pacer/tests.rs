@@ -1,12 +1,15 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Mutex as StdMutex;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::*;
-use crate::store::MemoryStore;
 use crate::store::tests::ManualClock;
+use crate::store::{Busy, Claim, ClaimToken, MemoryStore};
 
 const STEP: Duration = Duration::from_millis(100);
 
@@ -92,4 +95,134 @@ async fn tasks_are_woken_by_the_clock() {
     }
     let last = granted.lock().unwrap().iter().max().copied().unwrap();
     assert!(last - start >= STEP * 19);
+}
+
+/// A store on a network: while it is away, each question fails after its timeout.
+#[derive(Debug, Clone)]
+pub(crate) struct Remote {
+    inner: SharedStore,
+    clock: ManualClock,
+    pub(crate) away: Arc<AtomicBool>,
+    pub(crate) asked: Arc<AtomicU32>,
+}
+
+/// After how long a store that is away is given up.
+pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
+
+impl Remote {
+    pub(crate) fn new(clock: &ManualClock) -> Self {
+        let inner = SharedStore::new(MemoryStore::new(SharedClock::new(clock.clone())));
+        Self { inner, clock: clock.clone(), away: Arc::default(), asked: Arc::default() }
+    }
+
+    async fn reach(&self) -> Result<(), StoreError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        if self.away.load(Ordering::Relaxed) {
+            self.clock.sleep(PATIENCE).await;
+            return Err(StoreError::unavailable("take", "no answer in time"));
+        }
+        Ok(())
+    }
+}
+
+impl Store for Remote {
+    async fn claim(&self, key: &str, ttl: Duration) -> Result<Claim, StoreError> {
+        self.reach().await?;
+        self.inner.claim(key, ttl).await
+    }
+
+    async fn peek(&self, key: &str) -> Result<Option<Busy>, StoreError> {
+        self.reach().await?;
+        self.inner.peek(key).await
+    }
+
+    async fn release(&self, token: &ClaimToken) -> Result<bool, StoreError> {
+        self.inner.release(token).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, StoreError> {
+        self.inner.get(key).await
+    }
+
+    async fn put(&self, key: &str, value: Bytes, ttl: Duration) -> Result<(), StoreError> {
+        self.inner.put(key, value, ttl).await
+    }
+
+    async fn take(&self, key: &str, rate: Rate, burst: u32, n: u32) -> Result<Taken, StoreError> {
+        self.reach().await?;
+        self.inner.take(key, rate, burst, n).await
+    }
+}
+
+fn remote() -> (Pacer, Remote, ManualClock) {
+    let clock = ManualClock::new();
+    let remote = Remote::new(&clock);
+    let shared = SharedClock::new(clock.clone());
+    (Pacer::new(SharedStore::new(remote.clone()), shared, "k", Rate::per_second(10), 1), remote, clock)
+}
+
+fn outcome(future: &mut Ready<'_>) -> Option<Result<(), String>> {
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => Some(outcome.map_err(|error| error.to_string())),
+        Poll::Pending => None,
+    }
+}
+
+#[test]
+fn a_failure_is_told_to_all_in_line_at_once() {
+    let (pacer, remote, clock) = remote();
+    remote.away.store(true, Ordering::Relaxed);
+    let mut line: Vec<Ready<'_>> = (0..40).map(|_| Box::pin(pacer.ready()) as _).collect();
+    assert!(line.iter_mut().all(|call| outcome(call).is_none()));
+    clock.advance(PATIENCE);
+    for (place, call) in line.iter_mut().enumerate() {
+        let told = outcome(call).unwrap_or_else(|| panic!("{place} waits for a timeout of its own"));
+        assert!(told.is_err(), "{place}");
+    }
+    assert_eq!(remote.asked.load(Ordering::Relaxed), 1);
+    drop(line);
+    // Who comes later asks anew, and is served again once the store is back.
+    let mut later: Ready<'_> = Box::pin(pacer.ready());
+    assert!(outcome(&mut later).is_none());
+    assert_eq!(remote.asked.load(Ordering::Relaxed), 2);
+    drop(later);
+    remote.away.store(false, Ordering::Relaxed);
+    assert!(is_ready(&mut (Box::pin(pacer.ready()) as Ready<'_>)));
+}
+
+#[test]
+fn who_comes_after_the_failure_is_not_told_of_it() {
+    let (pacer, remote, clock) = remote();
+    remote.away.store(true, Ordering::Relaxed);
+    let mut calls: [Ready<'_>; 3] = std::array::from_fn(|_| Box::pin(pacer.ready()) as _);
+    let [first, second, third] = &mut calls;
+    assert!(outcome(first).is_none() && outcome(second).is_none());
+    clock.advance(PATIENCE);
+    assert!(outcome(first).unwrap().is_err());
+    remote.away.store(false, Ordering::Relaxed);
+    // The third comes while the second has not been told yet, and must neither overtake it nor fail with it.
+    assert!(outcome(third).is_none());
+    assert!(outcome(second).unwrap().is_err());
+    assert!(outcome(third).unwrap().is_ok());
+    assert_eq!(remote.asked.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn who_is_dropped_while_the_store_is_away_leaves_the_line_whole() {
+    let (pacer, remote, clock) = remote();
+    remote.away.store(true, Ordering::Relaxed);
+    let mut first: Ready<'_> = Box::pin(pacer.ready());
+    let mut second: Ready<'_> = Box::pin(pacer.ready());
+    assert!(outcome(&mut first).is_none() && outcome(&mut second).is_none());
+    drop(first);
+    // Nobody has been told anything: it asks itself.
+    assert!(outcome(&mut second).is_none());
+    assert_eq!(remote.asked.load(Ordering::Relaxed), 2);
+    clock.advance(PATIENCE);
+    assert!(outcome(&mut second).unwrap().is_err());
+    drop(second);
+    remote.away.store(false, Ordering::Relaxed);
+    // No permit was taken by those that failed, and exactly one is there.
+    assert!(is_ready(&mut (Box::pin(pacer.ready()) as Ready<'_>)));
+    assert!(!is_ready(&mut (Box::pin(pacer.ready()) as Ready<'_>)));
 }

@@ -94,6 +94,24 @@ impl MemoryStore {
         Some(Busy::new(Some(now.saturating_sub(held.at)), expires.saturating_sub(now)))
     }
 
+    fn step(&self, key: &str, rate: Rate, burst: u32, n: u32) -> Result<Taken, StoreError> {
+        let mut tables = self.tables();
+        let now = self.now();
+        // One look-up where the key is known: what has expired lies before now, which the step allows for.
+        let known = tables.rates.entries.get_mut(key);
+        Ok(match gcra(known.as_ref().map(|(filled, ())| *filled), now, rate, burst, n)? {
+            // Once all permits are back there is nothing left to remember.
+            Ok(filled) => {
+                match known {
+                    Some(known) => known.0 = filled,
+                    None => tables.rates.put(key, now, filled, ()),
+                }
+                Taken::Granted
+            }
+            Err(wait) => Taken::Wait(wait),
+        })
+    }
+
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         let tables = self.tables();
@@ -145,16 +163,10 @@ impl Store for MemoryStore {
     }
 
     async fn take(&self, key: &str, rate: Rate, burst: u32, n: u32) -> Result<Taken, StoreError> {
-        let mut tables = self.tables();
-        let now = self.now();
-        let filled = tables.rates.get(key, now).map(|(filled, ())| *filled);
-        Ok(match gcra(filled, now, rate, burst, n)? {
-            // Once all permits are back there is nothing left to remember.
-            Ok(filled) => {
-                tables.rates.put(key, now, filled, ());
-                Taken::Granted
-            }
-            Err(wait) => Taken::Wait(wait),
-        })
+        self.step(key, rate, burst, n)
+    }
+
+    fn take_now(&self, key: &str, rate: Rate, burst: u32, n: u32) -> Option<Result<Taken, StoreError>> {
+        Some(self.step(key, rate, burst, n))
     }
 }

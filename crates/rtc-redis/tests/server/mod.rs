@@ -9,6 +9,8 @@
     reason = "helpers of tests may fail a test, too; each test program uses a part of it"
 )]
 
+pub(crate) mod sentinel;
+
 use std::io::Write;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -52,7 +54,10 @@ fn is_installed() -> bool {
     if !found {
         let name = std::thread::current().name().unwrap_or_default().to_owned();
         // Not with a macro: the test harness would keep it to itself.
-        let _ = writeln!(std::io::stderr(), "SKIPPED {name}: no {program} on the PATH");
+        let _ = writeln!(
+            std::io::stderr(),
+            "skipped: {name} needs {program} on the PATH (Debian: apt-get install redis-server)"
+        );
     }
     found
 }

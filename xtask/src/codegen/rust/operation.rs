@@ -195,20 +195,16 @@ fn json_member_as(field: &Field, wire: &str) -> String {
 
 pub(super) fn decode(out: &mut String, operation: &Operation) {
     let unit = operation.output.as_deref() == Some("()");
-    let (sent, response) = match &operation.decode {
-        Some(_) => ("sent", "response"),
-        None if unit => ("_sent", "_response"),
-        None => ("_sent", "response"),
-    };
+    let sent = if operation.decode.is_some() { "sent" } else { "_sent" };
     let _ = writeln!(
         out,
-        "fn decode(&self, {sent}: &Uri, {response}: &Response<Bytes>) -> Result<Self::Output, DecodeError> {{"
+        "fn decode(&self, {sent}: &Uri, response: &Response<Bytes>) -> Result<Self::Output, DecodeError> {{"
     );
     match &operation.decode {
         Some(function) => {
             let _ = writeln!(out, "{function}(self, sent, response)");
         }
-        None if unit => out.push_str("Ok(())\n"),
+        None if unit => out.push_str("rtc_core::encode::decode_nothing(response)\n"),
         None => out.push_str("rtc_core::encode::decode_json(response.body())\n"),
     }
     out.push_str("}\n");

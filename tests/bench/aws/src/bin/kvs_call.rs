@@ -35,7 +35,8 @@ async fn measure(address: &str) -> Outcome<()> {
     stream.set_nodelay(true)?;
     let (mut bare, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let ours = Client::builder(Credentials::new(ID, SECRET)).region(REGION).endpoint(&base).build()?;
+    let ours = Client::builder(Credentials::new(ID, SECRET)).region(REGION).endpoint(&base);
+    let ours = ours.paced(false).build()?;
     let config = official::Config::builder()
         .behavior_version(official::config::BehaviorVersion::latest())
         .region(official::config::Region::new(REGION))

@@ -27,11 +27,11 @@ impl Coturn {
     pub(super) fn start_on(ip: &'static str, options: &[&str]) -> Option<Self> {
         let installed = Command::new("turnserver").arg("--version").output().is_ok();
         if !installed {
-            eprintln!("SKIPPED: turnserver (coturn) is not installed");
+            eprintln!("skipped: needs turnserver (Debian: apt-get install coturn)");
             return None;
         }
         let Some((port, tls_port)) = free_port(ip).zip(free_port(ip)) else {
-            eprintln!("SKIPPED: no port on {ip}");
+            eprintln!("skipped: needs a port on {ip}");
             return None;
         };
         let files = TempDir::new().unwrap();
