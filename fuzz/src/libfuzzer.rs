@@ -1,11 +1,15 @@
 //! The program that libFuzzer drives. The variable `RTC_FUZZ_TARGET` names the target; `RTC_FUZZ_SEEDS` a folder that
-//! its seeds are written to before anything else.
+//! its seeds are written to before anything else. The target `list` names all of them.
 #![no_main]
 
 use std::sync::LazyLock;
 
 static TARGET: LazyLock<rtc_fuzz::Target> = LazyLock::new(|| {
     let name = std::env::var("RTC_FUZZ_TARGET").unwrap_or_default();
+    if name == "list" {
+        rtc_fuzz::TARGETS.iter().for_each(|target| println!("{}", target.name));
+        std::process::exit(0);
+    }
     rtc_fuzz::target(&name).unwrap_or_else(|| {
         let names: Vec<_> = rtc_fuzz::TARGETS.iter().map(|target| target.name).collect();
         eprintln!("there is no target {name:?}; there are: {}", names.join(" "));
@@ -14,6 +18,7 @@ static TARGET: LazyLock<rtc_fuzz::Target> = LazyLock::new(|| {
 });
 
 fn write_seeds() {
+    LazyLock::force(&TARGET);
     let Ok(folder) = std::env::var("RTC_FUZZ_SEEDS") else {
         return;
     };

@@ -1,5 +1,6 @@
 //! The targets without libFuzzer: `list` names them, `replay TARGET FILE` feeds one input, and `run TARGET SECONDS`
-//! feeds changed seeds for that long, always the same ones in the same order.
+//! feeds changed seeds for that long, always the same ones in the same order. The variable `RTC_FUZZ_FINDINGS` names the
+//! folder for what is found.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -51,14 +52,16 @@ fn run(target: Target, time: Duration) -> Result<(), String> {
         feed(target, &mutator.input())?;
         inputs += 1;
     }
-    println!("{}: {inputs} inputs without a finding", target.name);
+    // As libFuzzer says it.
+    eprintln!("stat::number_of_executed_units: {inputs}");
     Ok(())
 }
 
 /// A finding is kept as a file.
 fn feed(target: Target, input: &[u8]) -> Result<(), String> {
     std::panic::catch_unwind(|| (target.run)(input)).map_err(|_| {
-        let path = PathBuf::from(format!("crash-{}", target.name));
+        let folder = std::env::var_os("RTC_FUZZ_FINDINGS").map_or_else(PathBuf::new, PathBuf::from);
+        let path = folder.join(format!("{}-crash", target.name));
         match std::fs::write(&path, input) {
             Ok(()) => format!("{}: a finding; the input is in {}", target.name, path.display()),
             Err(error) => format!("{}: a finding; its input could not be kept: {error}", target.name),

@@ -121,7 +121,7 @@ pub(crate) fn message_seeds() -> Vec<Vec<u8>> {
 /// A history: of each line the first byte says what happens, the rest is the message or the label.
 pub(crate) fn signaling(data: &[u8]) {
     let connect = Connect::new(Role::RecvOnly, "sora");
-    let options = SignalingOptions::new().max_inflated(64 * 1024).stats(data.len() % 2 == 0);
+    let options = SignalingOptions::new().max_inflated(64 * 1024).stats(data.len().is_multiple_of(2));
     let mut signaling = Signaling::new(&connect, options).expect("the request is fine");
     signaling.websocket_opened();
     let mut ended = false;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 mod cli;
 mod codes;
 mod emulator;
+mod fuzz;
 mod openapi;
 mod readme;
 mod rust;
@@ -86,7 +87,7 @@ fn modules(
     let header = header(source);
     let table = part.map(|part| format!("{part} ")).unwrap_or_default();
     *readme = readme::with_table(readme, &table, spec).map_err(|e| format!("{}: {e}", krate.display()))?;
-    Ok(vec![
+    let mut files = vec![
         (krate.join(format!("src/generated{suffix}.rs")), pretty(&header, &rust::module(spec))?),
         (
             format!("crates/rtc-emulator/src/generated/{name}.rs").into(),
@@ -97,7 +98,13 @@ fn modules(
             pretty(&header, &cli::module(spec, part))?,
         ),
         (krate.join(format!("openapi{}.json", suffix.replace('_', "-"))), openapi::document(spec)),
-    ])
+    ];
+    // Sora's RPC has targets of its own.
+    if spec.operations.iter().any(|o| o.kind == spec::Kind::Http) {
+        let path = format!("fuzz/src/generated/{name}.rs").into();
+        files.push((path, pretty(&header, &fuzz::module(spec, part))?));
+    }
+    Ok(files)
 }
 
 fn header(source: &Path) -> String {

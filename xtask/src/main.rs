@@ -19,7 +19,8 @@ const USAGE: &str = "usage: cargo xtask <command>
   ci [--full] [--skip-tests]  every check that a change must pass; --full adds pairs of features
   bench [NAME]                run the benchmarks (ratios against a peer in the same run)
   faults [--short]            every operation under every fault; the whole renews the table of RELIABILITY.md
-  fuzz [TARGET] [--seconds N] every decoder under libFuzzer, 60 s each unless told
+  fuzz [TARGET] [--seconds N] every decoder under libFuzzer, 300 s for all together unless told; from 600 s on the
+                              table of RELIABILITY.md is renewed
   interop [NAME] [--bless]    the vendors' SDKs against the emulator (opentok, kvs, mediasfu, enablex, sora,
                               sora-browser; kvs-rust only by name); --bless rewrites the tables of differences
   reliability                 all of the above whose figures are in RELIABILITY.md, and the soak: renews the page
@@ -72,9 +73,9 @@ fn main() -> ExitCode {
 
 fn fuzz_options<'a>(args: &[&'a str]) -> Option<(Option<&'a str>, u32)> {
     match args {
-        [] => Some((None, 60)),
+        [] => Some((None, fuzz::SECONDS)),
         ["--seconds", seconds] => Some((None, seconds.parse().ok()?)),
-        [target] => Some((Some(target), 60)),
+        [target] => Some((Some(target), fuzz::SECONDS)),
         [target, "--seconds", seconds] => Some((Some(target), seconds.parse().ok()?)),
         _ => None,
     }
