@@ -97,9 +97,14 @@ async fn who_shares_nothing_holds_off_alone() {
 }
 
 #[tokio::test]
-async fn without_retry_after_they_hold_off_for_the_pause_of_the_policy() {
-    // Not a date, not a number.
-    let world = World::new(RetryAfter::Text("soon".to_owned())).await;
+async fn without_a_retry_after_that_says_when_they_hold_off_for_the_pause_of_the_policy() {
+    // Not a date, not a number; and at once, which is no pause.
+    for pause in [RetryAfter::Text("soon".to_owned()), RetryAfter::Seconds(0)] {
+        held_off_by_the_policy(World::new(pause).await).await;
+    }
+}
+
+async fn held_off_by_the_policy(world: World) {
     // The pause is drawn from zero to this.
     let policy = RetryPolicy::default().with_max_attempts(2).with_base(100 * SECOND).with_cap(100 * SECOND);
     let one = world.builder().store(world.store.clone()).retry(policy).build().unwrap();

@@ -172,7 +172,8 @@ impl IceCache {
         self.refuse([(key.clone(), removed)]);
     }
 
-    /// Forgets all keys of a channel, as [`invalidate`](Self::invalidate) does.
+    /// Forgets all keys of a channel, as [`invalidate`](Self::invalidate) does. Those that only a shared store holds are not
+    /// known here: they end with their time.
     pub fn invalidate_channel(&self, channel_arn: &str) {
         self.forget(|key| key.channel_arn == channel_arn);
     }

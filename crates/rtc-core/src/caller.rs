@@ -224,7 +224,9 @@ impl<S: Service, O: Operation<S>> Call<S, O> {
                 _ => policy.pause(progress.attempts, failed.floor),
             };
             if failed.error.kind() == ErrorKind::RateLimited {
-                self.tell_refusal(deadline, failed.floor.unwrap_or(pause)).await;
+                // "At once" is no pause at all: then it is ours that counts.
+                let asked = failed.floor.filter(|floor| !floor.is_zero());
+                self.tell_refusal(deadline, asked.unwrap_or(pause)).await;
             }
             if !again || !fits(&shared.clock, deadline, pause) || !shared.budget.spend() {
                 return Err(failed.error.with_retryable(retryable));

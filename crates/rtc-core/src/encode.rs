@@ -331,15 +331,18 @@ pub fn decode_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
     value.map_err(|e| DecodeError::json(&e))
 }
 
-/// Reads the answer of a call that tells nothing: no body, any JSON value, or a word of plain text (servers on Express
-/// answer a bare status with its name). Anything else, such as the page of a proxy, is not from the service, and so does
+/// The longest word that may stand for nothing: `Accepted`, `deleted`.
+const LONGEST_WORD: usize = 16;
+
+/// Reads the answer of a call that tells nothing: no body, any JSON value, or one word of plain text, of 16 characters at
+/// most (servers on Express answer a bare status with its name). Anything else, such as the page of a proxy, is not from the service, and so does
 /// not show that the call was done.
 ///
 /// # Errors
 /// When it is something else.
 pub fn decode_nothing(response: &Response<Bytes>) -> Result<(), DecodeError> {
     let body = without_bom(response.body()).trim_ascii();
-    let is_word = || !body.starts_with(b"<") && body.iter().all(|byte| (b' '..=b'~').contains(byte));
+    let is_word = || body.len() <= LONGEST_WORD && body.iter().all(u8::is_ascii_alphanumeric);
     if body.is_empty() || (media_type(response) == "text/plain" && is_word()) {
         return Ok(());
     }

@@ -40,10 +40,12 @@ impl Quota {
 /// The lines of those who wait for a provider. The limits are kept in a store, by [`Store::take`]: all that use the
 /// same store and the same keys share them, whether tasks, processes or machines. Cheap to clone.
 ///
-/// In a process callers of one limit are served in their order; between processes there is none. A call asks the store
-/// once per limit, one limit after the other, and again after each wait: nearly nothing in memory, one round trip each
-/// with a store on the network. When the store fails, those who stood in line go on without it, all at once, and for a
-/// second it is not asked again: the provider throttles by itself.
+/// In a process callers of one limit are served about in their order; between processes there is none. A quota of up to ten
+/// is as many lanes, and a call keeps to its own: it may wait for one although another is free, by one stretch at most,
+/// where two processes have hit upon the same. A call asks the store once per limit, one limit after the other, and again
+/// after each wait: nearly nothing in memory, one round trip each with a store on the network. When the store fails, those
+/// who stood in line go on without it, all at once, and for a second it is not asked again: the provider throttles by
+/// itself.
 #[derive(Clone)]
 pub struct Quotas(Arc<Inner>);
 

@@ -7,7 +7,8 @@ use http::uri::Authority;
 
 /// Why a request to the management API is refused; none where it is served.
 pub(crate) fn refused(parts: &Parts, loopback: bool) -> Option<&'static str> {
-    let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    // What is no text is nobody's own address.
+    let header = |name| parts.headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let host = header(HOST).or_else(|| parts.uri.authority().map(Authority::as_str));
     if loopback && host.is_some_and(|host| !is_loopback(host)) {
         return Some("this emulator serves loopback only: ask for it by localhost or 127.0.0.1");

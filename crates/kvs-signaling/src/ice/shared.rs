@@ -31,7 +31,8 @@ pub(super) struct Shared {
 }
 
 /// What was invalidated, and until when such a value may still be in the store. Without servers: any value.
-type Refused = HashMap<IceKey, (Option<Arc<[IceServer]>>, Instant)>;
+type Refused = HashMap<IceKey, Arc<Refusal>>;
+type Refusal = (Option<Arc<[IceServer]>>, Instant);
 
 #[derive(Default)]
 struct Counters {
@@ -119,6 +120,9 @@ impl IceCache {
     /// second guard: nothing is handed out in the last *g/6* by the wall clock of the process. A clock that is
     /// ahead by more than *g/2* therefore refuses values of others; that costs a request, and never a credential.
     ///
+    /// A third of the grace must be more than the store takes for a step. With a grace of next to nothing no value gets
+    /// into the store in time, and each process asks for itself, one after the other.
+    ///
     /// `expires_at` of a server is by the clock of the machine that asked for it.
     ///
     /// Processes that share need the same rights and the same region and endpoints: what one may have, all get.
@@ -197,18 +201,24 @@ where
         Turn::Alone => None,
     };
     count(if lead.is_some() { &shared.counters.asked } else { &shared.counters.alone });
+    let refusal = shared.refusal(key);
     let obtained = cache.ask(fetch).await;
+    // What was invalidated on its way is for those who wait here, and for nobody else.
+    let is_wanted = || match (&refusal, shared.refusal(key)) {
+        (Some(before), Some(now)) => Arc::ptr_eq(before, &now),
+        (_, now) => now.is_none(),
+    };
     if let Some(lead) = lead {
         let put = match &obtained {
-            Ok(obtained) => search.put(obtained).await,
-            Err(_) => Ok(()),
+            Ok(obtained) if is_wanted() => search.put(obtained).await,
+            _ => Ok(()),
         };
         // Once it failed, the store is not waited for again: the claim is left to whatever becomes of it.
         if put.is_ok() {
             search.free(lead).await;
         }
     }
-    if obtained.is_ok() {
+    if obtained.is_ok() && is_wanted() {
         shared.refused().remove(key);
     }
     obtained
@@ -346,21 +356,25 @@ impl Shared {
     /// Refuses what the store holds for a key: these servers, or whatever it is.
     pub(super) fn refuse(&self, key: IceKey, held: Option<Arc<[IceServer]>>, now: Instant, capacity: usize) {
         let mut refused = self.refused();
-        refused.retain(|_, (_, until)| *until > now);
+        refused.retain(|_, refusal| refusal.1 > now);
         // Bounded as the slots are; beyond that the third of the grace must do.
         if refused.len() < capacity || refused.contains_key(&key) {
-            refused.insert(key, (held, now + LONGEST));
+            refused.insert(key, Arc::new((held, now + LONGEST)));
         }
     }
 
     fn is_refused(&self, key: &IceKey, found: &[IceServer], now: Instant) -> bool {
         let credentials = |server: &IceServer| (server.username.clone(), server.credential.clone());
-        match self.refused().get(key) {
+        match self.refusal(key).as_deref() {
             Some((_, until)) if *until <= now => false,
             Some((None, _)) => true,
             Some((Some(held), _)) => held.iter().map(credentials).eq(found.iter().map(credentials)),
             None => false,
         }
+    }
+
+    fn refusal(&self, key: &IceKey) -> Option<Arc<Refusal>> {
+        self.refused().get(key).cloned()
     }
 
     fn refused(&self) -> MutexGuard<'_, Refused> {

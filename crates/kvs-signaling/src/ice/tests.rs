@@ -273,6 +273,21 @@ async fn what_is_invalidated_does_not_come_back_from_the_store() {
 }
 
 #[tokio::test]
+async fn what_is_invalidated_on_its_way_is_not_put_for_all() {
+    let fleet = Fleet::new(2);
+    let key = IceKey::new("a");
+    let fetch = || async {
+        let fetched = fleet.upstream.fetch().await;
+        fleet.caches[0].invalidate(&key);
+        fetched
+    };
+    // Given to who waited for it, and to nobody else.
+    assert_eq!(name(&fleet.caches[0].get(&key, fetch).await.unwrap()), "300000:1");
+    assert_eq!(name(&fleet.get(0).await), "300000:2");
+    assert_eq!(name(&fleet.get(1).await), "300000:2");
+}
+
+#[tokio::test]
 async fn the_process_has_one_request_in_flight_to_the_store_too() {
     let fleet = Fleet::new(1);
     let key = IceKey::new("a");

@@ -118,6 +118,8 @@ fn an_answer_of_nothing() {
     assert!(decode("Text/Plain; charset=utf-8", "OK"));
     assert!(!decode("text/plain", "<html>Log in</html>"));
     assert!(!decode("text/plain", "O\u{1}K"));
+    assert!(!decode("text/plain", "Access denied"));
+    assert!(!decode("text/plain", "seventeen_letters"));
     assert!(!decode("application/xml", "<errorPayload/>"));
     let deep: &'static str = "[".repeat(100_000).leak();
     for body in ["<html>Log in to the network</html>", "OK", "{\"success\":tr", "{} {}", "\u{fffd}", deep] {
