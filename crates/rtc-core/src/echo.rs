@@ -63,12 +63,12 @@ impl Sent {
         self.secrets.is_empty() && self.headers.is_empty()
     }
 
-    /// All of them; a header's credentials also without their scheme.
+    /// All of them; of a header what comes after its scheme.
     fn all(&self) -> Vec<Secret> {
         let headers = self.headers.iter().filter_map(|value| value.to_str().ok());
-        let parts = headers.flat_map(|text| [Some(text), text.split_once(' ').map(|(_, after)| after)]);
-        let parts = parts.flatten().filter(|text| text.len() >= SHORTEST).map(Secret::new);
-        self.secrets.iter().cloned().chain(parts).collect()
+        let credentials = headers.map(|text| text.split_once(' ').map_or(text, |(_, after)| after));
+        let credentials = credentials.filter(|text| text.len() >= SHORTEST).map(Secret::new);
+        self.secrets.iter().cloned().chain(credentials).collect()
     }
 
     /// A text of the answer without them.
@@ -292,7 +292,7 @@ mod tests {
         sent.note_headers(&headers);
         assert_eq!(
             sent.hide("no Basic dXNlcjprZXk=, nor dXNlcjprZXk=, nor FwoGZXIvYXdz for application/json"),
-            "no [redacted], nor [redacted], nor [redacted] for application/json"
+            "no Basic [redacted], nor [redacted], nor [redacted] for application/json"
         );
         assert!(!format!("{sent:?}").contains("FwoG"));
     }
