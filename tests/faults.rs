@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail a test, too")]
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use rtc_cli::{Outcome, Run};
@@ -11,11 +12,14 @@ use rtc_core::{MemoryStore, SharedClock, SharedStore};
 use rtc_emulator::credentials as known;
 use rtc_emulator::{Action, DropWhen, Emulator, EmulatorClock, Fault, RetryAfter};
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// The deadline of calls that are never answered, and what it may become on a busy machine.
 const SHORT: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How many cells run at once: each with its emulator, and all of them are to reach it within the shortest limit.
+const AT_ONCE: usize = 12;
 /// The deadline of all others.
 const LONG: Duration = Duration::from_secs(30);
 
@@ -181,9 +185,14 @@ type Row = (Action, Comes);
 /// Tries every fault of every case once and tells of all bad cells.
 async fn matrix(timeout: Duration, rows: impl Fn(&Case) -> Vec<Row>) {
     let mut cells = JoinSet::new();
+    let room = Arc::new(Semaphore::new(AT_ONCE));
     for case in cases() {
         for (action, comes) in rows(&case) {
-            cells.spawn(once(case.clone(), action, comes, timeout));
+            let (case, room) = (case.clone(), Arc::clone(&room));
+            cells.spawn(async move {
+                let _place = room.acquire().await;
+                once(case, action, comes, timeout).await
+            });
         }
     }
     tell(cells).await;
