@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rtc_core::{Caller, ClientConfig, Operation, Pace, Quotas, Store};
+use rtc_core::{Caller, ClientConfig, Operation, Pace, Store};
 
 use crate::credentials::{Credentials, EnableX, RecordingAccess};
 use crate::error::Result;
@@ -87,7 +87,7 @@ impl ClientBuilder {
     /// When the endpoint, a header, a certificate or the proxy cannot be used. Credentials are checked with
     /// the first call.
     pub fn build(self) -> Result<Client> {
-        let quotas = self.paced.then(|| Quotas::new(self.config.store(), self.config.clock.clone()));
+        let quotas = self.paced.then(|| self.config.quotas());
         let app_id = self.credentials.app_id().to_owned();
         let service = EnableX::new(self.credentials, self.recordings);
         let caller =

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rtc_core::{Pace, Quota, Quotas, Url, stable_hash};
+use rtc_core::{Pace, Quota, Quotas, Url, account_key};
 
 /// What the calls of one application wait for: the rate that the user knows, if any, and the end of the pause that a
 /// refusal asked for.
@@ -12,9 +12,7 @@ pub(crate) fn of_application(
     app_id: &str,
     base: &Url,
 ) -> Pace {
-    // An application's id is nobody else's business, so the key holds a hash.
-    let hash = stable_hash(format!("{}:{app_id}{base}", app_id.len()).as_bytes());
-    let key = format!("enablex:{hash:032x}");
+    let key = account_key("enablex:", app_id, base);
     let limit = rate.map(|(calls, per)| (key.clone(), Quota::new(calls, per)));
     quotas.pace(limit).holding_off(key)
 }

@@ -121,16 +121,14 @@ impl ClientBuilder {
         // An empty address means the cloud, as in the official SDKs.
         self.config.endpoint = self.config.endpoint.filter(|link| !is_cloud(link));
         self.config.endpoint = self.config.endpoint.map(|link| account_base(link, self.server));
-        let store = self.config.store();
+        let (store, quotas) = (self.config.store(), self.config.quotas());
         let account = self.credentials.api_user_name().to_owned();
         #[cfg(feature = "socketio")]
         let meetings = self.meetings(&account)?;
         let mut service = MediaSfu::new(self.credentials, self.server);
         (service.keyed, service.slash) = (self.keyed, self.slash);
         let caller = self.config.caller(service, CLOUD, AGENT)?;
-        let pace = self
-            .paced
-            .then(|| pace::of_lists(store.clone(), caller.clock().clone(), &account, caller.base()));
+        let pace = self.paced.then(|| pace::of_lists(&quotas, &account, caller.base()));
         let guard =
             self.guarded.then(|| Guard::new(store, &account, caller.base(), &self.scope, self.failure));
         Ok(Client {

@@ -13,6 +13,7 @@ use crate::clock::{Clock, SharedClock};
 use crate::endpoint::{EndpointPolicy, Trust, is_host_within};
 use crate::error::Error;
 use crate::operation::Service;
+use crate::pace::Quotas;
 use crate::retry::{RetryBudget, RetryPolicy};
 use crate::secret::Secret;
 use crate::store::{MemoryStore, SharedStore, Store};
@@ -129,6 +130,12 @@ impl ClientConfig {
     #[must_use]
     pub fn store(&self) -> SharedStore {
         self.store.clone().unwrap_or_else(|| SharedStore::new(MemoryStore::new(self.clock.clone())))
+    }
+
+    /// Quotas over this store, on this clock.
+    #[must_use]
+    pub fn quotas(&self) -> Quotas {
+        Quotas::new(self.store(), self.clock.clone())
     }
 
     /// The transport: the given one, or the built-in one.

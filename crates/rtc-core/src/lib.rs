@@ -43,7 +43,7 @@ pub use error::{AuthError, DecodeError, EncodeError, Error, ErrorKind, Reason, R
 pub use gate::{Gate, Permit};
 pub use http;
 pub use operation::{Answer, Auth, Keys, Meta, Operation, Replay, Service, Target};
-pub use pace::{Pace, Quota, Quotas};
+pub use pace::{Pace, Quota, Quotas, account_key};
 pub use pacer::Pacer;
 pub use paging::{Items, Paged, Pages, next_index, next_offset, next_page, next_token};
 pub use reply::Reply;

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use url::Url;
+
 use crate::clock::{Clock, SharedClock};
 use crate::pacer::Pacer;
-use crate::store::{Rate, SharedStore, Store, StoreError};
+use crate::store::{Rate, SharedStore, Store, StoreError, stable_hash};
 
 /// Up to this many calls a quota can be used up at once and still be kept exactly.
 const LANES: u32 = 10;
@@ -61,6 +63,14 @@ impl fmt::Debug for Quotas {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Quotas").field("store", &self.0.store).finish_non_exhaustive()
     }
+}
+
+/// The key of what one account may do at one server: `name`, and a hash, as an account's name is nobody else's business.
+#[must_use]
+pub fn account_key(name: &str, account: &str, base: &Url) -> String {
+    // With its length in front the account cannot reach into the address.
+    let hash = stable_hash(format!("{}:{account}{base}", account.len()).as_bytes());
+    format!("{name}{hash:032x}")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

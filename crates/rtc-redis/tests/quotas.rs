@@ -9,13 +9,12 @@
 
 mod server;
 
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rtc_core::{Pace, Quota, Quotas, SharedClock, SharedStore};
 use rtc_redis::{RedisOptions, RedisStore};
+use server::{URL, processes};
 
-const URL: &str = "RTC_REDIS_TEST_URL";
 const PER: Duration = Duration::from_millis(250);
 /// A small quota, which may be used up at once, and a large one, of which a fifth may.
 const SMALL: (&str, u32, u32) = ("small", 5, 5);
@@ -86,19 +85,7 @@ async fn process() {
 async fn processes_keep_a_quota() {
     let server = server_or_skip!();
     let begun = Instant::now();
-    let children: Vec<_> = (0..PROCESSES)
-        .map(|_| {
-            Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "process", "--ignored"])
-                .env(URL, server.url())
-                .stdout(Stdio::null())
-                .spawn()
-                .unwrap()
-        })
-        .collect();
-    for mut child in children {
-        assert!(child.wait().unwrap().success());
-    }
+    processes(&server, PROCESSES);
     let (took, least) = (begun.elapsed(), shortest(LARGE, PROCESSES * CALLS));
     assert!(took >= least, "{took:?} is less than {least:?}");
     // What is left is the one limit, and it is no name of anybody.

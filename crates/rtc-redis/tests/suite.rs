@@ -9,14 +9,13 @@
 
 mod server;
 
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rtc_core::testing::store_suite::{Bench, StoreTime};
 use rtc_core::{BoxFuture, Claim, Pacer, Rate, SharedClock, SharedStore, Store};
 use rtc_redis::{RedisOptions, RedisStore};
+use server::{URL, processes};
 
-const URL: &str = "RTC_REDIS_TEST_URL";
 const KEYS: usize = 300;
 
 /// The time of the server.
@@ -111,18 +110,7 @@ async fn process() {
 #[tokio::test]
 async fn two_processes() {
     let server = server_or_skip!();
-    let children: Vec<_> = (0..2)
-        .map(|_| {
-            Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "process", "--ignored", "--nocapture"])
-                .env(URL, server.url())
-                .stdout(Stdio::piped())
-                .spawn()
-                .unwrap()
-        })
-        .collect();
-    let won = children.into_iter().map(|child| {
-        let output = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    let won = processes(&server, 2).into_iter().map(|output| {
         let won = output.split("won=").nth(1).and_then(|rest| rest.split('.').next());
         won.unwrap_or_else(|| panic!("{output}")).parse::<usize>().unwrap()
     });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rtc_core::{ClientConfig, Quotas, Store, Trust};
+use rtc_core::{ClientConfig, Store, Trust};
 
 use super::{AGENT, Client, Shared};
 use crate::credentials::{Bases, Kvs, SharedCredentialsProvider};
@@ -150,10 +150,9 @@ impl ClientBuilder {
         let stun = StunUrl::new(region.as_str()).use_fips(self.use_fips).use_dual_stack(self.use_dual_stack);
         let domains =
             control.is_none().then(|| endpoint::channel_domains(&region).chain(self.trusted_hosts).collect());
-        let quotas = Quotas::new(self.config.store(), self.config.clock.clone());
         let shared = Shared {
             ice: self.ice.take().unwrap_or_else(|| IceCache::new(self.config.clock.clone())),
-            limits: self.paced.then(|| Limits::new(quotas, &region)),
+            limits: self.paced.then(|| Limits::new(self.config.quotas(), &region)),
             endpoints: Endpoints::default(),
             stun: endpoint::stun(&stun)?.url,
             trusted: Trusted { domains },

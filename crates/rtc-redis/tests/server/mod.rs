@@ -117,6 +117,31 @@ impl Server {
     }
 }
 
+/// Tells the test `process` of this program where the server is.
+pub(crate) const URL: &str = "RTC_REDIS_TEST_URL";
+
+/// Runs the test `process` of this program in processes of its own, and gives what each printed.
+pub(crate) fn processes(server: &Server, number: u32) -> Vec<String> {
+    let children: Vec<_> = (0..number)
+        .map(|_| {
+            Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "process", "--ignored", "--nocapture"])
+                .env(URL, server.url())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let ended = children.into_iter().map(|child| child.wait_with_output().unwrap());
+    ended
+        .map(|output| {
+            let told = String::from_utf8(output.stdout).unwrap();
+            assert!(output.status.success(), "{told}");
+            told
+        })
+        .collect()
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
