@@ -88,6 +88,9 @@ impl Quotas {
     /// What a call waits for before each of its attempts: these limits, in this order, each with the key by which it is
     /// shared. Put the narrow ones first, so that no permit of an account is held while one of a channel is waited for.
     ///
+    /// While processes use up a wide limit together, one may overtake another there: its permit of the narrow limit is
+    /// then spent late, and may come too close to the next. The provider's throttle, which is repeated, answers for that.
+    ///
     /// A key names what is limited and holds no secret and no personal data in clear.
     #[must_use]
     pub fn pace(&self, limits: impl IntoIterator<Item = (String, Quota)>) -> Pace {
